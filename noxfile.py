@@ -1,0 +1,92 @@
+"""What is checked, and how: `nox` runs lint, types, tests on every Python it finds, coverage and the build."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import nox
+
+PYTHONS = ["3.11", "3.12", "3.13"]
+
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["servers", "lint", "types", "tests", "coverage", "build"]
+
+
+def _show_pyenv_interpreters() -> None:
+    """Let nox find every interpreter that pyenv has, not only the one that is selected."""
+    if "PYENV_VERSION" not in os.environ and shutil.which("pyenv"):
+        versions = subprocess.run(["pyenv", "versions", "--bare"], capture_output=True, text=True, check=False).stdout
+        wanted = [v for v in versions.split() if v.rsplit(".", 1)[0] in PYTHONS]
+        if wanted:
+            os.environ["PYENV_VERSION"] = ":".join(wanted)
+
+
+_show_pyenv_interpreters()
+
+
+def _install(session: nox.Session, *groups: str) -> None:
+    session.install("-e", ".", *nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), *groups))
+
+
+@nox.session(python=False)
+def servers(session: nox.Session) -> None:
+    """Install the servers that come as system packages, where that is possible; tests skip what is missing."""
+    if shutil.which("redis-server"):
+        session.log("redis-server is here")
+    elif os.name == "posix" and os.geteuid() == 0 and shutil.which("apt-get"):
+        # RUNLEVEL=1 keeps the package from starting a server of its own: the tests start theirs on free ports.
+        quiet = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+        session.run("apt-get", "update", "-qq", external=True, env=quiet, success_codes=range(256))
+        session.run(
+            "apt-get", "install", "-y", "-qq", "--no-install-recommends", "redis-server", external=True, env=quiet
+        )
+    else:
+        session.log("redis-server is not here and cannot be installed; the tests that need it will be skipped")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, format and the direction of imports."""
+    _install(session, "lint")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types, by two checkers, and that the whole public surface has them."""
+    _install(session, "types")
+    session.run("mypy")
+    session.run("pyright")
+    session.run("pyright", "--verifytypes", "mintkey", "--ignoreexternal")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """All tests, with branch coverage."""
+    _install(session, "test", "fuzz")
+    env = {"COVERAGE_FILE": f".coverage.{session.python}", "PYTHONWARNINGS": "default"}
+    session.run("coverage", "run", "-m", "pytest", "-n", "2", *session.posargs, env=env)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Every branch of the source was taken by some test."""
+    session.install("coverage[toml]")
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report")
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Source distribution and wheel; the wheel works in an empty environment."""
+    session.install("build", "twine")
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", "dist")
+    session.run("twine", "check", "--strict", *map(str, Path("dist").iterdir()))
+    wheel = next(Path("dist").glob("*.whl"))
+    session.install("--force-reinstall", str(wheel))
+    session.run("python", "-c", "import mintkey; print(mintkey.__version__)", env={"PYTHONPATH": ""})

@@ -1,0 +1,34 @@
+"""Purposes with defaults that a standard or a guideline stands behind.
+
+Give one an audience before use: `presets.MAGIC_LINK.replace(audience="myapp.web")`. All of them fit the default
+`RotationPolicy.previous_ttl` of a day.
+"""
+
+from datetime import timedelta
+
+from mintkey.purpose import Purpose
+
+__all__ = ["ACCESS", "EMAIL_VERIFY", "MAGIC_LINK", "PASSWORD_RESET", "PAYMENT_APPROVAL", "REFRESH", "SERVICE"]
+
+MAGIC_LINK = Purpose("magic-link", lifetime=timedelta(minutes=10), single_use=True)
+"""Sign-in by a link: 10 minutes at most for an out-of-band secret (NIST SP 800-63B §5.1.3.2), used once."""
+
+EMAIL_VERIFY = Purpose("email-verify", lifetime=timedelta(hours=12), single_use=True)
+"""Proof that an address is read: people verify late, so half a day (OWASP Authentication Cheat Sheet), used once."""
+
+PASSWORD_RESET = Purpose("password-reset", lifetime=timedelta(minutes=30), single_use=True, revocable=True)
+"""A password reset: short, once, and void as soon as another reset succeeds (OWASP Forgot Password Cheat Sheet)."""
+
+PAYMENT_APPROVAL = Purpose(
+    "payment-approval", lifetime=timedelta(minutes=5), single_use=True, required=("sub",), leeway=timedelta(seconds=5)
+)
+"""Consent to one payment: 5 minutes, the bound of an authentication session (EU 2018/389 Art. 4(3)(d)), used once."""
+
+ACCESS = Purpose("access", lifetime=timedelta(minutes=10), typ="at+jwt", required=("sub",))
+"""An access token (RFC 9068 §2.1): short, verified without a store."""
+
+REFRESH = Purpose("refresh", lifetime=timedelta(hours=12), revocable=True, required=("sub",))
+"""A refresh token: 12 hours until the user signs in again (NIST SP 800-63B §4.2.3), revocable (RFC 9700 §4.14)."""
+
+SERVICE = Purpose("service", lifetime=timedelta(minutes=5), required=("sub",))
+"""A token from one service to another, minted per call or shortly cached, as a client assertion is (RFC 7523 §3)."""

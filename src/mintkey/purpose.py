@@ -1,0 +1,212 @@
+"""What a token is for: one value fixes type, audience, lifetime, single use and the shape of the claims."""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Generic, TypeVar, overload
+
+from mintkey.claims.registered import REGISTERED
+from mintkey.claims.typed import ClaimsCodec, codec_for
+from mintkey.errors import ConfigurationError
+
+__all__ = ["FORBIDDEN_HEADERS", "Purpose"]
+
+C = TypeVar("C")
+
+FORBIDDEN_HEADERS = frozenset({"alg", "kid", "typ", "crit", "b64", "jwk", "jku", "x5u", "x5c", "zip", "enc", "cty"})
+"""Header members no purpose can allow: ours to set, or ways for a token to say how it is read (RFC 8725 §3.10)."""
+
+MAX_LEEWAY = timedelta(minutes=10)
+
+_NAME = re.compile(r"[a-z0-9._-]{1,64}")
+_TYP = re.compile(r"[A-Za-z0-9!#$&^_.+/-]{1,127}")
+_ZERO = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Purpose(Generic[C]):
+    """What a token is for. Frozen, shared by whoever mints and whoever verifies.
+
+    Args:
+        name: 1–64 characters of `[a-z0-9._-]`.
+        lifetime: How long a token lives, positive; a mint may ask for less, never for more.
+        audience: Who may accept the token (RFC 7519 §4.1.3), one or several. A token with an audience that is not named
+            here is refused, and so is one without where one is named.
+        single_use: Verifying spends.
+        revocable: Verifying asks the store whether the token, or everything of its subject, was revoked.
+        claims: The type of the private claims: `dict`, a `TypedDict`, a dataclass, a `msgspec.Struct` or a pydantic
+            model.
+        leeway: How far clocks may differ, at most 10 minutes.
+        typ: The header's `typ` (RFC 8725 §3.11); by default `<name>+jwt`.
+        headers: Private header members that may appear. `x5t` and `x5t#S256` may be named, to be ignored.
+        required: Claims that must be present, beside `iss`, `exp`, `iat`, `jti` and, if an audience is named, `aud`.
+        max_age: A token is refused when it was issued longer ago than this, whatever its `exp` says.
+
+    Raises:
+        ConfigurationError: Any of these does not fit; all problems at once (`configuration`).
+
+    Example:
+        >>> login = Purpose("magic-login", lifetime=timedelta(minutes=10), audience="myapp.web", single_use=True)
+        >>> login.typ, login.audience
+        ('magic-login+jwt', ('myapp.web',))
+    """
+
+    name: str
+    lifetime: timedelta
+    audience: tuple[str, ...]
+    single_use: bool
+    revocable: bool
+    claims: type[C]
+    leeway: timedelta
+    typ: str
+    headers: frozenset[str]
+    required: frozenset[str]
+    max_age: timedelta | None
+    codec: ClaimsCodec[C] = field(repr=False, compare=False)
+
+    @overload
+    def __init__(
+        self: "Purpose[dict[str, Any]]",
+        name: str,
+        /,
+        *,
+        lifetime: timedelta,
+        audience: str | Sequence[str] | None = None,
+        single_use: bool = False,
+        revocable: bool = False,
+        leeway: timedelta = timedelta(seconds=10),
+        typ: str | None = None,
+        headers: Collection[str] = (),
+        required: Collection[str] = (),
+        max_age: timedelta | None = None,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        name: str,
+        /,
+        *,
+        lifetime: timedelta,
+        audience: str | Sequence[str] | None = None,
+        single_use: bool = False,
+        revocable: bool = False,
+        claims: type[C],
+        leeway: timedelta = timedelta(seconds=10),
+        typ: str | None = None,
+        headers: Collection[str] = (),
+        required: Collection[str] = (),
+        max_age: timedelta | None = None,
+    ) -> None: ...
+
+    def __init__(
+        self,
+        name: str,
+        /,
+        *,
+        lifetime: timedelta,
+        audience: str | Sequence[str] | None = None,
+        single_use: bool = False,
+        revocable: bool = False,
+        claims: type[Any] = dict,
+        leeway: timedelta = timedelta(seconds=10),
+        typ: str | None = None,
+        headers: Collection[str] = (),
+        required: Collection[str] = (),
+        max_age: timedelta | None = None,
+    ) -> None:
+        problems: list[str] = []
+        codec: ClaimsCodec[Any] | None = None
+        try:
+            codec = codec_for(claims)
+        except ConfigurationError as error:
+            problems.append(str(error))
+        settings: dict[str, object] = {
+            "name": name,
+            "lifetime": lifetime,
+            "audience": names(audience),
+            "single_use": single_use,
+            "revocable": revocable,
+            "claims": claims,
+            "leeway": leeway,
+            "typ": f"{name}+jwt" if typ is None else typ,
+            "headers": frozenset(names(headers)),
+            "required": frozenset(names(required)),
+            "max_age": max_age,
+            "codec": codec,
+        }
+        for setting, value in settings.items():
+            object.__setattr__(self, setting, value)
+        problems += self._problems(audience)
+        ConfigurationError.raise_if(f"Purpose({name!r}): {problem}" for problem in problems)
+
+    def _problems(self, audience: str | Sequence[str] | None) -> list[str]:
+        checks = {
+            "the name must be 1–64 characters of [a-z0-9._-]": _NAME.fullmatch(self.name) is None,
+            "lifetime must be positive": self.lifetime <= _ZERO,
+            "audience must be a non-empty string or several": audience is not None
+            and (not self.audience or not all(self.audience)),
+            "leeway must be between zero and 10 minutes": not _ZERO <= self.leeway <= MAX_LEEWAY,
+            "typ must be a media type name (RFC 7515 §4.1.9)": _TYP.fullmatch(self.typ) is None,
+            f"headers can never allow {', '.join(sorted(self.headers & FORBIDDEN_HEADERS))}": bool(
+                self.headers & FORBIDDEN_HEADERS
+            ),
+            "headers and required must not contain an empty name": "" in self.headers | self.required,
+            "max_age must be positive, or None": self.max_age is not None and self.max_age <= _ZERO,
+        }
+        return [problem for problem, found in checks.items() if found]
+
+    @property
+    def stateful(self) -> bool:
+        """Whether verifying needs a store."""
+        return self.single_use or self.revocable
+
+    def replace(
+        self,
+        *,
+        name: str | None = None,
+        lifetime: timedelta | None = None,
+        audience: str | Sequence[str] | None = None,
+        leeway: timedelta | None = None,
+    ) -> "Purpose[C]":
+        """The same purpose with some settings changed: how a preset gets its audience.
+
+        Args:
+            name: Another name; a `typ` that was derived from the old one is derived anew.
+            lifetime: Another lifetime.
+            audience: Another audience.
+            leeway: Another leeway.
+
+        Raises:
+            ConfigurationError: As for `Purpose` (`configuration`).
+
+        Example:
+            >>> from mintkey import presets
+            >>> presets.MAGIC_LINK.replace(audience="myapp.web").audience
+            ('myapp.web',)
+        """
+        return Purpose(
+            self.name if name is None else name,
+            lifetime=self.lifetime if lifetime is None else lifetime,
+            audience=(self.audience or None) if audience is None else audience,
+            single_use=self.single_use,
+            revocable=self.revocable,
+            claims=self.claims,
+            leeway=self.leeway if leeway is None else leeway,
+            typ=None if self.typ == f"{self.name}+jwt" else self.typ,
+            headers=self.headers,
+            required=self.required,
+            max_age=self.max_age,
+        )
+
+    def private(self, claims: dict[str, Any], /) -> dict[str, Any]:
+        """The private claims of a claim set: all but the registered ones."""
+        return {name: value for name, value in claims.items() if name not in REGISTERED}
+
+
+def names(given: str | Collection[str] | None, /) -> tuple[str, ...]:
+    """One name or several as a tuple; a lone string is one name, not its letters."""
+    if given is None:
+        return ()
+    return (given,) if isinstance(given, str) else tuple(given)

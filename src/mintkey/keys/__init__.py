@@ -1,0 +1,72 @@
+"""Keys: providers that rotate them, stores that keep them, custodians that hold their private halves."""
+
+from typing import TYPE_CHECKING
+
+from mintkey.keys.base import (
+    IKeyProvider,
+    JWKSet,
+    KeyCustodian,
+    KeyMaterial,
+    KeyResolver,
+    KeyRingStore,
+    KeyState,
+    KeyVersion,
+    SigningGrant,
+    SigningKey,
+    StoredRing,
+    VerificationKey,
+)
+from mintkey.keys.policy import RotationPolicy
+from mintkey.lazily import lazy_names
+
+if TYPE_CHECKING:
+    from mintkey.keys.custodians.sealed import SealedCustodian
+    from mintkey.keys.engine import RotatingKeyProvider
+    from mintkey.keys.env import EnvKeyProvider
+    from mintkey.keys.file import FileKeyProvider
+    from mintkey.keys.memory import MemoryKeyProvider
+    from mintkey.keys.sealing import Plaintext, Sealer
+    from mintkey.keys.sql import SQLKeyProvider
+    from mintkey.keys.static import StaticKeyProvider, StaticKeyResolver
+
+__all__ = [
+    "EnvKeyProvider",
+    "FileKeyProvider",
+    "IKeyProvider",
+    "JWKSet",
+    "KeyCustodian",
+    "KeyMaterial",
+    "KeyResolver",
+    "KeyRingStore",
+    "KeyState",
+    "KeyVersion",
+    "MemoryKeyProvider",
+    "Plaintext",
+    "RotatingKeyProvider",
+    "RotationPolicy",
+    "SQLKeyProvider",
+    "SealedCustodian",
+    "Sealer",
+    "SigningGrant",
+    "SigningKey",
+    "StaticKeyProvider",
+    "StaticKeyResolver",
+    "StoredRing",
+    "VerificationKey",
+]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "EnvKeyProvider": "mintkey.keys.env",
+        "FileKeyProvider": "mintkey.keys.file",
+        "MemoryKeyProvider": "mintkey.keys.memory",
+        "Plaintext": "mintkey.keys.sealing",
+        "RotatingKeyProvider": "mintkey.keys.engine",
+        "SQLKeyProvider": "mintkey.keys.sql",
+        "SealedCustodian": "mintkey.keys.custodians.sealed",
+        "Sealer": "mintkey.keys.sealing",
+        "StaticKeyProvider": "mintkey.keys.static",
+        "StaticKeyResolver": "mintkey.keys.static",
+    },
+)

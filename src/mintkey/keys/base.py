@@ -1,0 +1,313 @@
+"""The ports of the key room: what a provider, a ring store and a custodian promise, and the values they pass around."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Literal, Protocol, runtime_checkable
+
+__all__ = [
+    "Algorithm",
+    "IKeyProvider",
+    "JWKSet",
+    "KeyCustodian",
+    "KeyMaterial",
+    "KeyResolver",
+    "KeyRingStore",
+    "KeyState",
+    "KeyVersion",
+    "Maintained",
+    "SigningGrant",
+    "SigningKey",
+    "StoredRing",
+    "VerificationKey",
+]
+
+Algorithm = Literal[
+    "EdDSA", "ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "HS256", "HS384", "HS512"
+]
+"""The signature algorithms we know (RFC 7518 §3.1, RFC 8037 §3.1)."""
+
+
+class KeyState(StrEnum):
+    """Where a version stands in its life, computed from its times.
+
+    `pending`: published, not signing yet. `active`: signs. `retiring`: verifies what it signed. `retired`: past its
+    time. `revoked`: refused at once, whatever its times say.
+
+    Example:
+        >>> KeyState("active").value
+        'active'
+    """
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    RETIRING = "retiring"
+    RETIRED = "retired"
+    REVOKED = "revoked"
+
+
+class SigningKey(Protocol):
+    """A key that signs. The private half may be anywhere: signing is an operation of the key, not a use of its bytes."""
+
+    @property
+    def kid(self) -> str:
+        """The key id that goes into the header (RFC 7515 §4.1.4)."""
+        ...
+
+    @property
+    def algorithm(self) -> Algorithm:
+        """The algorithm of the key; it goes into the header."""
+        ...
+
+    async def sign(self, signing_input: bytes, /) -> bytes:
+        """The raw JOSE signature (for ES*: r and s, each of the curve's size, RFC 7518 §3.4).
+
+        Raises:
+            KeyProviderError: Whoever holds the key did not sign (`signing_failed`).
+        """
+        ...
+
+
+class VerificationKey(Protocol):
+    """A key that verifies."""
+
+    @property
+    def kid(self) -> str:
+        """The key id."""
+        ...
+
+    @property
+    def algorithm(self) -> Algorithm:
+        """The one algorithm that this key verifies."""
+        ...
+
+    @property
+    def verify_until(self) -> datetime | None:
+        """The instant from which on nothing by this key is accepted; None: not known yet, or never."""
+        ...
+
+    def verify(self, signing_input: bytes, signature: bytes, /) -> bool:
+        """Whether the signature is that of this key over this input. Never raises, whatever the bytes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SigningGrant:
+    """Leave to sign so many tokens with a key; they are counted already."""
+
+    key: SigningKey
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyVersion:
+    """One version of a rotating key, as the outside sees it: times, state and the public half.
+
+    Attributes:
+        kid: The key id: RFC 7638 thumbprint of a public key, random for a secret.
+        algorithm: The only algorithm this version is used with.
+        state: Computed from the times at the moment of the look.
+        created_at: Since when it exists, and is published.
+        activates_at: From when on it signs; None while that is open.
+        retires_at: From when on it no longer signs; None while that is open.
+        verify_until: From when on it no longer verifies; None while that is open.
+        mints: Tokens counted against it, over the whole fleet.
+        public_jwk: The public JWK (RFC 7517); None for a secret.
+    """
+
+    kid: str
+    algorithm: Algorithm
+    state: KeyState
+    created_at: datetime
+    activates_at: datetime | None
+    retires_at: datetime | None
+    verify_until: datetime | None
+    mints: int
+    public_jwk: Mapping[str, Any] | None
+
+
+class JWKSet:
+    """A JWK Set ready to be served (RFC 7517 §5): `as_dict()`, `etag`, `max_age`.
+
+    Args:
+        keys: The public JWKs, newest first.
+        etag: A strong validator, quotes included (RFC 9110 §8.8.3).
+        max_age: How long a verifier may cache the set without ever refusing a good token.
+    """
+
+    __slots__ = ("_keys", "etag", "max_age")
+
+    def __init__(self, keys: Sequence[Mapping[str, Any]], /, *, etag: str, max_age: timedelta) -> None:
+        self._keys = tuple(dict(key) for key in keys)
+        self.etag = etag
+        self.max_age = max_age
+
+    def as_dict(self) -> dict[str, list[dict[str, Any]]]:
+        """The set as the JSON object to serve; the caller may change it."""
+        return {"keys": [dict(key) for key in self._keys]}
+
+
+class KeyResolver(Protocol):
+    """Enough to verify: finds the key of a kid."""
+
+    async def resolve(self, kid: str, /) -> VerificationKey:
+        """The key that verifies what this kid signed.
+
+        Raises:
+            KeyNotFoundError: There is no such key (`key_unknown`), or its time is over (`key_retired`).
+            KeyRevokedError: It was revoked (`key_revoked`).
+            KeyProviderError: The source cannot be asked, so nobody knows (`keys_unavailable`).
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections and tasks; closing twice does nothing."""
+        ...
+
+
+class IKeyProvider(KeyResolver, Protocol):
+    """Enough to mint: holds the versions of one key and rotates them."""
+
+    @property
+    def max_token_age(self) -> timedelta | None:
+        """The longest lifetime plus leeway that it can honour; None: no limit."""
+        ...
+
+    async def acquire(self, want: int = 1, /, *, kid: str | None = None) -> SigningGrant:
+        """Leave to sign 1 … `want` tokens with the version that signs next; rotates first when that is due.
+
+        Args:
+            want: How many signatures the caller would like, at least 1.
+            kid: Pins the version: the active or the pending one.
+
+        Raises:
+            ConfigurationError: The pinned kid is neither active nor pending (`configuration`).
+            KeyProviderError: The store is away for longer than is safe (`keys_unavailable`), a pinned version is at its
+                cap (`key_exhausted`), or rotation keeps losing against others (`rotation_conflict`).
+        """
+        ...
+
+    async def versions(self) -> Sequence[KeyVersion]:
+        """All versions that are still remembered in full, newest first."""
+        ...
+
+    async def rotate(self) -> KeyVersion:
+        """Rotate now; the new active version.
+
+        Raises:
+            UnsupportedOperationError: This provider is rotated by its operator (`unsupported`).
+            KeyProviderError: As for `acquire`.
+        """
+        ...
+
+    async def revoke(self, kid: str, /, *, reason: str = "") -> None:
+        """Refuse everything that this version signed, from now on; a revoked active version is replaced at once.
+
+        Raises:
+            KeyNotFoundError: There is no such version (`key_unknown`).
+            UnsupportedOperationError: This provider's keys are revoked by its operator (`unsupported`).
+            KeyProviderError: As for `acquire`.
+        """
+        ...
+
+    async def prune(self) -> int:
+        """Drop what is past its time; how many versions went."""
+        ...
+
+    async def jwks(self) -> JWKSet:
+        """The public keys to publish: pending, active and retiring ones."""
+        ...
+
+
+@runtime_checkable
+class Maintained(Protocol):
+    """A capability of its own: a provider with work that is better done ahead of its callers."""
+
+    async def maintain(self) -> timedelta:
+        """Do what is due (refresh, rotate, prune); how long until there may be more to do. Never raises an error."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRing:
+    """A ring as a store holds it.
+
+    Attributes:
+        document: The ring itself, opaque to the store.
+        revision: 1 for the first document, one more with every change.
+        mints: Mints reserved so far, by kid; kids without any may be missing.
+    """
+
+    document: bytes = field(repr=False)
+    revision: int
+    mints: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+class KeyRingStore(Protocol):
+    """Where a ring lives. A store is a file of its own, under 120 lines, and imports no other backend.
+
+    A store that cannot answer raises `KeyProviderError` (`keys_unavailable`) and leaks no driver exception.
+    """
+
+    async def load(self, ring: str, /) -> StoredRing | None:
+        """The ring, or None if there is none (and the store is sure of that)."""
+        ...
+
+    async def compare_and_swap(self, ring: str, /, *, expected: int, document: bytes) -> bool:
+        """Replace the document if its revision is still `expected` (0: there is none); whether that happened."""
+        ...
+
+    async def reserve(self, ring: str, kid: str, /, *, want: int, limit: int) -> int:
+        """Count up to `want` mints against a kid, atomically, never beyond `limit` in all; how many were granted."""
+        ...
+
+    def watch(self, ring: str, /) -> AsyncIterator[int]:
+        """Revisions as they appear. An optimisation: polling is the guarantee, and a store may yield nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyMaterial:
+    """A key as its custodian describes it, fit for storing in a ring.
+
+    Attributes:
+        kid: RFC 7638 thumbprint, or random for a secret.
+        algorithm: The only algorithm it is for.
+        public_jwk: The public half; None for a secret.
+        handle: Opaque to everybody but the custodian: a sealed private key, or the name of a key elsewhere. Empty once
+            it was erased.
+        erase_when_retiring: The handle is nothing but the private half and is erased as soon as the version stops
+            signing. False where verifying (a secret) or destroying (a key elsewhere) needs it for longer.
+    """
+
+    kid: str
+    algorithm: Algorithm
+    public_jwk: Mapping[str, Any] | None
+    handle: str = field(repr=False)
+    erase_when_retiring: bool = False
+
+
+class KeyCustodian(Protocol):
+    """Who holds private keys: sealed in the ring, a KMS, an HSM."""
+
+    async def create(self, algorithm: Algorithm, /) -> KeyMaterial:
+        """A new key.
+
+        Raises:
+            KeyProviderError: It could not be made (`keys_unavailable`).
+            ConfigurationError: This custodian does not do that algorithm (`configuration`).
+        """
+        ...
+
+    async def open(self, material: KeyMaterial, /) -> SigningKey:
+        """The key, ready to sign; for a secret it is a `VerificationKey` too.
+
+        Raises:
+            KeyProviderError: The custodian cannot be reached, or the handle does not open (`keys_unavailable`).
+        """
+        ...
+
+    async def destroy(self, material: KeyMaterial, /) -> None:
+        """Destroy the private half for good; destroying what is gone does nothing."""
+        ...

@@ -1,0 +1,39 @@
+"""Single use and revocation: what was spent, reserved or revoked, and where that is remembered."""
+
+from typing import TYPE_CHECKING
+
+from mintkey.lazily import lazy_names
+from mintkey.replay.base import (
+    ClaimOutcome,
+    ClaimStatus,
+    FamilyStore,
+    ReplayStore,
+    RevocationStore,
+    StoredFamily,
+)
+
+if TYPE_CHECKING:
+    from mintkey.replay.memory import MemoryReplayStore
+    from mintkey.replay.redis import RedisReplayStore
+    from mintkey.replay.sql import SQLReplayStore
+
+__all__ = [
+    "ClaimOutcome",
+    "ClaimStatus",
+    "FamilyStore",
+    "MemoryReplayStore",
+    "RedisReplayStore",
+    "ReplayStore",
+    "RevocationStore",
+    "SQLReplayStore",
+    "StoredFamily",
+]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "MemoryReplayStore": "mintkey.replay.memory",
+        "RedisReplayStore": "mintkey.replay.redis",
+        "SQLReplayStore": "mintkey.replay.sql",
+    },
+)

@@ -1,0 +1,384 @@
+"""Loading JWKs: what is taken, what is made of it, and everything that is refused."""
+
+import json
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from mintkey.errors import ConfigurationError
+from mintkey.ids import random_bytes
+from mintkey.jose.base64url import decode, encode
+from mintkey.jose.jwk import check_kid, load_jwk, load_jwks, load_pem, thumbprint
+from mintkey.jose.prepared import signing_key, verification_key
+from tests.support.signing_keys import ALGORITHMS, jwk_of, key_for, other_key_for, public_jwk_of
+
+ASYMMETRIC = [name for name in ALGORITHMS if not name.startswith("HS")]
+CURVED = ["EdDSA", "ES256", "ES384", "ES512"]
+PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "k"}
+
+
+def refuse(jwk: Any, problem: str, **options: str) -> None:
+    """Assert that loading names the problem and the source, and shows nothing of the key."""
+    with pytest.raises(ConfigurationError, match=problem) as caught:
+        load_jwk(jwk, source="the source", **options)
+    shown = f"{caught.value!r} {caught.value.details}"
+    assert "the source: " in shown
+    assert caught.value.__cause__ is caught.value.__context__ is None
+    values = [value for value in dict(jwk).values() if isinstance(value, str)] if isinstance(jwk, dict) else []
+    assert not [value for value in values if len(value) > 16 and value in shown]
+
+
+# --- what is taken
+
+
+@pytest.mark.parametrize("algorithm", ASYMMETRIC)
+async def test_a_private_jwk_signs_and_its_public_half_verifies(algorithm) -> None:
+    private = load_jwk(jwk_of(algorithm), source="test")
+    public = load_jwk(public_jwk_of(algorithm), source="test")
+    assert private.algorithm == public.algorithm == algorithm
+    assert private.can_sign
+    assert not public.can_sign
+    assert public.private_jwk is None
+    assert verification_key(public).verify(b"input", await signing_key(private).sign(b"input"))
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
+async def test_a_secret_signs_and_verifies_and_has_no_public_half(algorithm) -> None:
+    key = load_jwk(jwk_of(algorithm), source="test")
+    assert key.public_jwk is None
+    assert verification_key(key).verify(b"input", await signing_key(key).sign(b"input"))
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_loading_what_was_loaded_changes_nothing(algorithm) -> None:
+    key = key_for(algorithm)
+    assert load_jwk(key.private_jwk, source="test") == key
+    assert json.loads(json.dumps(key.private_jwk)) == key.private_jwk
+
+
+@pytest.mark.parametrize("algorithm", ASYMMETRIC)
+def test_the_public_jwk_has_what_it_needs_and_nothing_else(algorithm) -> None:
+    jwk = {**jwk_of(algorithm), "x5c": ["AAAA"], "x5t": "AAAA", "foreign": {"a": 1}, "ext": True}
+    key: Any = load_jwk(jwk, source="test")
+    members = {"OKP": {"crv", "x"}, "EC": {"crv", "x", "y"}, "RSA": {"n", "e"}}[jwk["kty"]]
+    assert set(key.public_jwk) == members | {"kty", "kid", "alg", "use"}
+    assert (key.public_jwk["kid"], key.public_jwk["alg"], key.public_jwk["use"]) == (key.kid, algorithm, "sig")
+    assert set(key.private_jwk) - set(key.public_jwk) <= PRIVATE_MEMBERS
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_repr_shows_no_secret(algorithm) -> None:
+    key = key_for(algorithm)
+    assert key.kid in repr(key)
+    assert not [name for name in PRIVATE_MEMBERS if str(key.private_jwk.get(name, "-" * 9)) in repr(key)]
+
+
+@pytest.mark.parametrize(
+    ("jwk", "given", "bound"),
+    [
+        ("EdDSA", None, "EdDSA"),
+        ("ES256", None, "ES256"),
+        ("ES384", None, "ES384"),
+        ("ES512", None, "ES512"),
+        ("RS256", None, "RS256"),
+        ("RS256", "PS512", "PS512"),
+        ("EdDSA", "Ed25519", "EdDSA"),
+    ],
+)
+def test_a_key_without_alg_is_bound_by_the_caller_else_by_its_curve(jwk, given, bound) -> None:
+    members = {name: value for name, value in public_jwk_of(jwk).items() if name != "alg"}
+    assert load_jwk(members, source="test", algorithm=given).algorithm == bound
+
+
+def test_its_own_alg_and_kid_go_before_the_callers() -> None:
+    key = load_jwk({**public_jwk_of("PS256"), "kid": "own"}, source="test", algorithm="RS512", kid="given")
+    assert (key.algorithm, key.kid) == ("PS256", "own")
+    assert load_jwk({**public_jwk_of("EdDSA"), "alg": "Ed25519"}, source="test").algorithm == "EdDSA"
+
+
+def test_without_a_kid_it_has_the_given_one_or_its_thumbprint() -> None:
+    members = {name: value for name, value in public_jwk_of("EdDSA").items() if name != "kid"}
+    assert load_jwk(members, source="test", kid="given").kid == "given"
+    assert load_jwk(members, source="test").kid == key_for("EdDSA").kid
+
+
+def test_leading_zeros_of_a_modulus_change_nothing() -> None:
+    jwk = public_jwk_of("RS256")
+    padded = {**jwk, "n": encode(b"\0" + decode(jwk["n"]))}
+    assert load_jwk(padded, source="test") == load_jwk(jwk, source="test")
+
+
+@pytest.mark.parametrize("member", ["x", "y", "d"])
+def test_leading_zeros_of_a_coordinate_are_kept(member) -> None:
+    """One key in 256 has one; whoever drops it computes another thumbprint than everybody else."""
+
+    def value(key: ec.EllipticCurvePrivateKey) -> int:
+        numbers = key.private_numbers()
+        point = numbers.public_numbers
+        return {"d": numbers.private_value, "x": point.x, "y": point.y}[member]
+
+    keys = (ec.derive_private_key(scalar, ec.SECP256R1()) for scalar in range(1, 5000))
+    key = next(key for key in keys if value(key) < 1 << 248)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    jwk: Any = load_pem(pem, source="test").private_jwk
+    assert decode(jwk[member])[0] == 0
+    assert all(len(decode(jwk[name])) == 32 for name in ("x", "y", "d"))
+    assert load_jwk(jwk, source="test").kid == thumbprint(jwk) == jwk["kid"]
+
+
+def test_the_factors_of_an_rsa_key_are_found_when_they_are_missing() -> None:
+    jwk = {name: value for name, value in jwk_of("RS256").items() if name not in {"p", "q", "dp", "dq", "qi"}}
+    found: Any = load_jwk(jwk, source="test").private_jwk
+    assert {found["p"], found["q"]} == {jwk_of("RS256")["p"], jwk_of("RS256")["q"]}
+
+
+# --- what is refused
+
+
+@pytest.mark.parametrize("jwk", [None, "jwk", [], 1, b"{}", {}, {"kty": 1}, {"kty": "EC"}, {"kty": "OKP", "crv": 5}])
+def test_what_is_no_jwk(jwk) -> None:
+    refuse(jwk, "not a JWK|missing or no string")
+
+
+@pytest.mark.parametrize(
+    ("kty", "crv"),
+    [
+        ("EC", "secp256k1"),
+        ("EC", "P-224"),
+        ("OKP", "Ed448"),
+        ("OKP", "X25519"),
+        ("AKP", "x"),
+        ("EC", "Ed25519"),
+        ("rsa", "x"),
+    ],
+)
+def test_key_types_and_curves_that_are_not_used(kty, crv) -> None:
+    refuse({"kty": kty, "crv": crv, "x": "AAAA", "y": "AAAA"}, "not those of a signature algorithm")
+
+
+@pytest.mark.parametrize("alg", ["none", "RSA-OAEP", "ES256K", "", 5, ["ES256"]])
+def test_an_alg_that_we_do_not_know(alg) -> None:
+    refuse({**jwk_of("EdDSA"), "alg": alg}, "alg must be one of")
+
+
+@pytest.mark.parametrize(
+    ("key", "alg"), [("ES256", "ES384"), ("ES256", "HS256"), ("RS256", "EdDSA"), ("HS256", "RS256")]
+)
+def test_an_alg_that_the_key_does_not_fit(key, alg) -> None:
+    refuse({**jwk_of(key), "alg": alg}, f"does not fit the algorithm {alg}")
+    own = {name: value for name, value in jwk_of(key).items() if name != "alg"}
+    refuse(own, f"does not fit the algorithm {alg}", algorithm=alg)
+
+
+def test_an_algorithm_of_the_caller_that_we_do_not_know() -> None:
+    with pytest.raises(ConfigurationError, match="algorithm must be one of"):
+        load_jwk(jwk_of("EdDSA"), source="test", algorithm="none")
+
+
+@pytest.mark.parametrize("kid", ["", "a b", "a/b", "../a", "ä", "a" * 129, "a\n", 5, ["a"]])
+def test_a_kid_of_another_shape(kid) -> None:
+    assert not check_kid(kid)
+    refuse({**jwk_of("EdDSA"), "kid": kid}, "kid must be")
+
+
+@pytest.mark.parametrize("kid", ["a", "A-Z.a~z_09", "a" * 128])
+def test_a_kid_of_the_right_shape(kid) -> None:
+    assert check_kid(kid)
+    assert load_jwk({**jwk_of("EdDSA"), "kid": kid}, source="test").kid == kid
+
+
+@pytest.mark.parametrize("algorithm", CURVED)
+@pytest.mark.parametrize("member", ["x", "y", "d"])
+def test_coordinates_of_another_size_or_spelling(algorithm, member) -> None:
+    jwk = jwk_of(algorithm)
+    if member not in jwk:
+        return
+    octets = decode(jwk[member])
+    for other in (b"\0" + octets, octets[:-1]):
+        refuse({**jwk, member: encode(other)}, f"{member} has {len(other)} bytes instead of {len(octets)}")
+    for text in ("", jwk[member] + "=", jwk[member] + "\n", "*" + jwk[member][1:]):
+        refuse({**jwk, member: text}, f"{member} is not base64url")
+    refuse({**jwk, member: None}, f"{member} is missing or no string")
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "ES384", "ES512"])
+def test_points_that_are_not_on_the_curve(algorithm) -> None:
+    jwk = public_jwk_of(algorithm)
+    size = len(decode(jwk["x"]))
+    for x, y in [(jwk["y"], jwk["x"]), (encode(bytes(size)), encode(bytes(size))), (jwk["x"], encode(b"\xff" * size))]:
+        refuse({**jwk, "x": x, "y": y}, "do not make up a key")
+
+
+@pytest.mark.parametrize("x", [bytes(32), (1).to_bytes(32, "little"), (2).to_bytes(32, "little"), b"\xff" * 32])
+def test_points_of_low_order_and_points_off_the_edwards_curve(x) -> None:
+    refuse({**public_jwk_of("EdDSA"), "x": encode(x)}, "no sound point")
+
+
+@pytest.mark.parametrize("algorithm", CURVED)
+def test_a_private_part_that_belongs_to_another_public_part(algorithm) -> None:
+    refuse({**jwk_of(algorithm), "d": other_key_for(algorithm).private_jwk["d"]}, "make up a key|does not belong")
+
+
+@pytest.mark.parametrize("d", [0, -1])
+def test_a_private_scalar_out_of_range(d) -> None:
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+    refuse({**jwk_of("ES256"), "d": encode((d % (order + 1)).to_bytes(32, "big"))}, "do not make up a key")
+
+
+@pytest.mark.parametrize("member", ["n", "d", "p", "q", "dp", "dq", "qi"])
+def test_an_rsa_number_that_belongs_to_another_key(member) -> None:
+    refuse(
+        {**jwk_of("RS256"), member: other_key_for("RS256").private_jwk[member]}, "make up a key|larger than the modulus"
+    )
+
+
+def test_a_private_exponent_without_factors_that_belongs_to_another_key() -> None:
+    jwk = {name: value for name, value in jwk_of("RS256").items() if name not in {"p", "q", "dp", "dq", "qi"}}
+    refuse({**jwk, "d": encode(b"\x05" * 200)}, "does not belong")
+
+
+def test_some_factors_without_the_others() -> None:
+    jwk = jwk_of("RS256")
+    del jwk["qi"]
+    refuse(jwk, "do not make up a key")
+
+
+def test_a_private_number_that_is_too_large() -> None:
+    refuse({**jwk_of("RS256"), "d": encode(b"\xff" * 300)}, "d is larger than the modulus")
+
+
+@pytest.mark.parametrize("bits", [1024, 2047, 16_385])
+def test_rsa_keys_of_another_size(bits) -> None:
+    n = (1 << (bits - 1)) + 1
+    refuse({"kty": "RSA", "n": encode(n.to_bytes((bits + 7) // 8, "big")), "e": "AQAB"}, "2048 to 16384 bits")
+
+
+@pytest.mark.parametrize("e", [1, 3, 17, 65_535, 65_536, 65_538, (1 << 64) + 1])
+def test_rsa_exponents_that_are_small_even_or_huge(e) -> None:
+    refuse({**public_jwk_of("RS256"), "e": encode(e.to_bytes(9, "big"))}, "public exponent")
+
+
+def test_an_even_modulus() -> None:
+    n = int.from_bytes(decode(public_jwk_of("RS256")["n"]), "big")
+    refuse({**public_jwk_of("RS256"), "n": encode((n - 1).to_bytes(256, "big"))}, "even")
+
+
+def test_a_real_rsa_key_that_is_too_small() -> None:
+    numbers = rsa.generate_private_key(65_537, 1024).public_key().public_numbers()  # noqa: S505 - too small
+    refuse({"kty": "RSA", "n": encode(numbers.n.to_bytes(128, "big")), "e": "AQAB"}, "2048")
+
+
+# --- what is refused of secrets
+
+
+@pytest.mark.parametrize(("algorithm", "size"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])
+def test_a_secret_is_at_least_as_long_as_the_hash(algorithm, size) -> None:
+    jwk = {"kty": "oct", "kid": "1", "alg": algorithm}
+    assert load_jwk({**jwk, "k": encode(random_bytes(size))}, source="test").algorithm == algorithm
+    refuse({**jwk, "k": encode(random_bytes(size - 1))}, f"at least {size} bytes")
+
+
+def test_a_secret_needs_an_algorithm_and_a_kid() -> None:
+    secret = {"kty": "oct", "k": jwk_of("HS512")["k"]}
+    refuse(secret, "needs its algorithm", kid="1")
+    refuse(secret, "needs a kid", algorithm="HS256")
+    assert load_jwk(secret, source="test", algorithm="HS384", kid="1").algorithm == "HS384"
+
+
+def test_a_placeholder_is_no_secret() -> None:
+    refuse({"kty": "oct", "kid": "1", "alg": "HS256", "k": encode(b"change-me-" * 5)}, "placeholder")
+
+
+@pytest.mark.parametrize("start", [b"-----BEGIN PUBLIC KEY-----\n", b"ssh-ed25519 AAAA", b"ecdsa-sha2-nistp256 AAAA"])
+def test_a_public_key_is_no_secret(start) -> None:
+    refuse({"kty": "oct", "kid": "1", "alg": "HS256", "k": encode(start + random_bytes(40))}, "key pair")
+
+
+# --- use and key_ops
+
+
+@pytest.mark.parametrize("use", ["enc", "", None, 5, ["sig"]])
+def test_a_use_that_is_not_for_signatures(use) -> None:
+    refuse({**jwk_of("EdDSA"), "use": use}, "use must be")
+
+
+@pytest.mark.parametrize(
+    ("jwk", "operations"),
+    [
+        ("public", ["sign"]),
+        ("public", ["sign", "encrypt"]),
+        ("public", []),
+        ("public", "verify"),
+        ("public", [5]),
+        ("public", None),
+        ("private", ["deriveBits"]),
+        ("private", ["sign", "encrypt"]),
+        ("secret", ["sign"]),
+        ("secret", ["wrapKey"]),
+    ],
+)
+def test_key_ops_that_contradict_signatures(jwk, operations) -> None:
+    members = {"public": public_jwk_of("ES256"), "private": jwk_of("ES256"), "secret": jwk_of("HS256")}[jwk]
+    refuse({**members, "key_ops": operations}, "key_ops")
+
+
+@pytest.mark.parametrize(
+    ("jwk", "operations", "signs"),
+    [
+        ("public", ["verify"], False),
+        ("public", ["sign", "verify"], False),
+        ("private", ["sign"], True),
+        ("private", ["sign", "verify"], True),
+        ("private", ["verify"], False),
+        ("secret", ["sign", "verify"], True),
+        ("secret", ["verify"], False),
+    ],
+)
+def test_key_ops_say_whether_a_key_signs(jwk, operations, signs) -> None:
+    members = {"public": public_jwk_of("ES256"), "private": jwk_of("ES256"), "secret": jwk_of("HS256")}[jwk]
+    key = load_jwk({**members, "key_ops": operations}, source="test")
+    assert key.can_sign is signs
+    if not signs:
+        with pytest.raises(ConfigurationError, match="cannot sign"):
+            signing_key(key)
+
+
+# --- sets
+
+
+def test_a_set_is_loaded_in_its_order_from_a_mapping_or_json() -> None:
+    jwks: dict[str, Any] = {"keys": [jwk_of("EdDSA"), public_jwk_of("RS256"), jwk_of("HS256")], "foreign": 1}
+    kids = [key_for(name).kid for name in ("EdDSA", "RS256", "HS256")]
+    text = json.dumps(jwks)
+    documents: list[Any] = [jwks, text, text.encode(), {"keys": tuple(jwks["keys"])}]
+    for document in documents:
+        assert [key.kid for key in load_jwks(document, source="test")] == kids
+    assert load_jwks({"keys": []}, source="test") == []
+
+
+def test_all_problems_of_a_set_are_named_at_once_and_nothing_is_shown() -> None:
+    secret = jwk_of("HS256")
+    bad: dict[str, Any] = {
+        "keys": [{**jwk_of("EdDSA"), "use": "enc"}, public_jwk_of("ES256"), {**secret, "alg": "HS512"}, 5]
+    }
+    with pytest.raises(ConfigurationError) as caught:
+        load_jwks(bad, source="SETTING")
+    problems: Any = caught.value.details["problems"]
+    assert [problem.partition(":")[0] for problem in problems] == ["SETTING, key 1", "SETTING, key 3", "SETTING, key 4"]
+    assert secret["k"] not in f"{caught.value!r}"
+
+
+def test_two_keys_of_one_kid() -> None:
+    with pytest.raises(ConfigurationError, match="same kid"):
+        load_jwks({"keys": [{**jwk_of(name), "kid": "one"} for name in ("EdDSA", "ES256")]}, source="test")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [{}, {"keys": {}}, {"keys": "x"}, [], None, 5, "", "[]", "{", b"\xff", "\ud800", '{"keys":[],"keys":[]}'],
+)
+def test_what_is_no_set(document) -> None:
+    with pytest.raises(ConfigurationError, match=r"^SETTING: "):
+        load_jwks(document, source="SETTING")

@@ -1,0 +1,143 @@
+"""Prepared keys: sign, verify, never raise, never block."""
+
+import threading
+from dataclasses import FrozenInstanceError, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+
+from mintkey.errors import ConfigurationError, KeyProviderError, Reason
+from mintkey.jose.algorithms import SPECS
+from mintkey.jose.jwk import load_jwk
+from mintkey.jose.prepared import signing_key, verification_key
+from mintkey.jose.signatures import signer, verifier
+from tests.support.signing_keys import ALGORITHMS, key_for, other_key_for, public_jwk_of
+
+ORDERS = {
+    "ES256": 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
+    "ES384": 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973,
+    "ES512": (1 << 521) - 0x5AE79787C40D069948033FEB708F65A2FC44A36477663B851449048E16EC79BF7,
+}
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+async def test_what_was_signed_verifies_and_nothing_else_does(algorithm) -> None:
+    signer_, verifier_ = signing_key(key_for(algorithm)), verification_key(key_for(algorithm))
+    signature = await signer_.sign(b"input")
+    assert verifier_.verify(b"input", signature)
+    assert not verifier_.verify(b"inpux", signature)
+    assert not verifier_.verify(b"", signature)
+    assert not verification_key(other_key_for(algorithm)).verify(b"input", signature)
+    for position in (0, len(signature) // 2, -1):
+        bent = bytearray(signature)
+        bent[position] ^= 1
+        assert not verifier_.verify(b"input", bytes(bent))
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+async def test_a_signature_has_the_size_of_the_algorithm_and_no_other_is_taken(algorithm) -> None:
+    signature = await signing_key(key_for(algorithm)).sign(b"input")
+    assert len(signature) == (SPECS[algorithm].signature_size or 256)
+    verify = verification_key(key_for(algorithm)).verify
+    for other in (b"", signature[:-1], signature + b"\0", b"\0" + signature, signature * 2, bytes(len(signature))):
+        assert not verify(b"input", other)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("signature", [None, "text", 5, [], bytearray(64), object()])
+def test_verify_never_raises(algorithm, signature) -> None:
+    verify = verification_key(key_for(algorithm)).verify
+    assert not verify(b"input", signature)
+    assert not verify(signature, b"\x01" * (SPECS[algorithm].signature_size or 256))
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "ES384", "ES512"])
+async def test_r_and_s_are_in_range_and_raw(algorithm) -> None:
+    key, order = key_for(algorithm), ORDERS[algorithm]
+    signature = await signing_key(key).sign(b"input")
+    size = len(signature) // 2
+    r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
+    assert 0 < r < order
+    assert 0 < s < order
+    verify = verification_key(key).verify
+    for bad_r, bad_s in [(0, s), (r, 0), (0, 0), (order, s), (r, order), (r, s + order), (r + order, s)]:
+        if max(bad_r, bad_s).bit_length() <= size * 8:
+            assert not verify(b"input", bad_r.to_bytes(size, "big") + bad_s.to_bytes(size, "big"))
+    assert decode_dss_signature(encode_dss_signature(r, s)) == (r, s)
+    assert not verify(b"input", encode_dss_signature(r, s))
+
+
+async def test_a_pss_salt_is_as_long_as_the_hash() -> None:
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
+
+    key = key_for("PS256")
+    for length, taken in [(32, True), (31, False), (0, False), (64, False)]:
+        signature = key.private.sign(b"input", PSS(MGF1(hashes.SHA256()), length), hashes.SHA256())
+        assert verification_key(key).verify(b"input", signature) is taken
+
+
+async def test_algorithms_of_one_key_do_not_verify_one_another() -> None:
+    rsa = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]
+    for name in rsa:
+        signature = await signing_key(key_for(name)).sign(b"input")
+        assert [other for other in rsa if verification_key(key_for(other)).verify(b"input", signature)] == [name]
+
+
+def test_a_prepared_key_says_what_it_is_and_cannot_be_changed() -> None:
+    until = datetime(2026, 1, 1, tzinfo=UTC)
+    key: Any = verification_key(key_for("ES256"), verify_until=until)
+    assert (key.kid, key.algorithm, key.verify_until) == (key_for("ES256").kid, "ES256", until)
+    with pytest.raises(FrozenInstanceError):
+        key.kid = "other"
+    signer_ = signing_key(key_for("ES256"))
+    assert (signer_.kid, signer_.algorithm) == (key_for("ES256").kid, "ES256")
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_no_repr_shows_more_than_names(algorithm) -> None:
+    for key in (signing_key(key_for(algorithm)), verification_key(key_for(algorithm))):
+        assert "_sign" not in repr(key)
+        assert "_verify=" not in repr(key)
+
+
+async def test_the_signing_key_of_a_secret_verifies_too() -> None:
+    key: Any = signing_key(key_for("HS256"))
+    assert key.verify(b"input", await key.sign(b"input"))
+    assert key.verify_until is None
+
+
+def test_a_public_key_does_not_sign() -> None:
+    with pytest.raises(ConfigurationError, match="cannot sign"):
+        signing_key(load_jwk(public_jwk_of("EdDSA"), source="test"))
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+async def test_whatever_goes_wrong_with_signing_is_a_provider_error(algorithm) -> None:
+    no_bytes: Any = "text"
+    with pytest.raises(KeyProviderError) as caught:
+        await signing_key(key_for(algorithm)).sign(no_bytes)
+    assert caught.value.reason is Reason.SIGNING_FAILED
+    assert isinstance(caught.value.__cause__, TypeError)
+
+
+async def test_only_rsa_signs_in_a_thread() -> None:
+    threads: dict[str, int] = {}
+    for algorithm in ("EdDSA", "ES256", "HS256", "RS256", "PS256"):
+        prepared: Any = signing_key(key_for(algorithm))
+
+        def sign(signing_input: bytes, algorithm=algorithm) -> bytes:
+            threads[algorithm] = threading.get_ident()
+            return b"signature"
+
+        assert await replace(prepared, _sign=sign).sign(b"input") == b"signature"
+    here = threading.get_ident()
+    assert {name for name, thread in threads.items() if thread != here} == {"RS256", "PS256"}
+
+
+def test_the_seam_is_two_functions() -> None:
+    spec = SPECS["EdDSA"]
+    key = key_for("EdDSA")
+    assert verifier(key.public, spec)(b"input", signer(key.private, spec)(b"input"))

@@ -2,10 +2,20 @@
 
 from collections.abc import Iterator
 
+import aiosqlite
 import pytest
+import sqlalchemy.dialects.sqlite.aiosqlite
 from blockbuster import BlockBuster, blockbuster_ctx
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.support.fixtures"]
+
+# Whatever else the machine does: an example may take its time.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
+
+# SQLAlchemy imports its drivers when an engine is made; reading modules inside a test would count as blocking.
+DRIVERS = (aiosqlite, sqlalchemy.dialects.sqlite.aiosqlite)
 
 
 @pytest.fixture

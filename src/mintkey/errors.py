@@ -93,7 +93,7 @@ class ConfigurationError(MintkeyError):
         ('lifetime must be positive', 'audience is empty')
     """
 
-    reasons = (Reason.CONFIGURATION,)
+    reasons: ClassVar[tuple[Reason, ...]] = (Reason.CONFIGURATION,)
 
     @classmethod
     def of(cls, problems: Iterable[str], /) -> "ConfigurationError":
@@ -125,7 +125,7 @@ class MissingExtraError(ConfigurationError, ImportError):
         True
     """
 
-    reasons = (Reason.EXTRA_MISSING,)
+    reasons: ClassVar[tuple[Reason, ...]] = (Reason.EXTRA_MISSING,)
 
 
 class UnsupportedOperationError(ConfigurationError):
@@ -136,7 +136,7 @@ class UnsupportedOperationError(ConfigurationError):
         <Reason.UNSUPPORTED: 'unsupported'>
     """
 
-    reasons = (Reason.UNSUPPORTED,)
+    reasons: ClassVar[tuple[Reason, ...]] = (Reason.UNSUPPORTED,)
 
 
 class InvalidTokenError(MintkeyError):
@@ -158,7 +158,7 @@ class MalformedTokenError(InvalidTokenError):
         <Reason.MALFORMED: 'malformed'>
     """
 
-    reasons = (Reason.MALFORMED, Reason.TOO_LARGE, Reason.HEADER_UNSUPPORTED)
+    reasons: ClassVar[tuple[Reason, ...]] = (Reason.MALFORMED, Reason.TOO_LARGE, Reason.HEADER_UNSUPPORTED)
 
 
 class SignatureError(InvalidTokenError):
@@ -169,7 +169,7 @@ class SignatureError(InvalidTokenError):
         <Reason.SIGNATURE_INVALID: 'signature_invalid'>
     """
 
-    reasons = (Reason.SIGNATURE_INVALID, Reason.ALGORITHM_MISMATCH)
+    reasons: ClassVar[tuple[Reason, ...]] = (Reason.SIGNATURE_INVALID, Reason.ALGORITHM_MISMATCH)
 
 
 class KeyNotFoundError(InvalidTokenError):
@@ -191,7 +191,7 @@ class KeyRevokedError(KeyNotFoundError):
         <Reason.KEY_REVOKED: 'key_revoked'>
     """
 
-    reasons = (Reason.KEY_REVOKED,)
+    reasons: ClassVar[tuple[Reason, ...]] = (Reason.KEY_REVOKED,)
 
 
 class PurposeMismatchError(InvalidTokenError):
@@ -202,7 +202,7 @@ class PurposeMismatchError(InvalidTokenError):
         <Reason.PURPOSE_MISMATCH: 'purpose_mismatch'>
     """
 
-    reasons = (Reason.PURPOSE_MISMATCH,)
+    reasons: ClassVar[tuple[Reason, ...]] = (Reason.PURPOSE_MISMATCH,)
 
 
 class ClaimError(InvalidTokenError):
@@ -247,7 +247,7 @@ class ExpiredTokenError(ClaimError):
         <Reason.EXPIRED: 'expired'>
     """
 
-    reasons = (Reason.EXPIRED,)
+    reasons: ClassVar[tuple[Reason, ...]] = (Reason.EXPIRED,)
 
 
 class NotYetValidError(ClaimError):
@@ -258,7 +258,7 @@ class NotYetValidError(ClaimError):
         <Reason.NOT_YET_VALID: 'not_yet_valid'>
     """
 
-    reasons = (Reason.NOT_YET_VALID,)
+    reasons: ClassVar[tuple[Reason, ...]] = (Reason.NOT_YET_VALID,)
 
 
 class TokenReplayedError(InvalidTokenError):
@@ -269,7 +269,7 @@ class TokenReplayedError(InvalidTokenError):
         <Reason.REPLAYED: 'replayed'>
     """
 
-    reasons = (Reason.REPLAYED, Reason.REPLAY_UNPROVABLE)
+    reasons: ClassVar[tuple[Reason, ...]] = (Reason.REPLAYED, Reason.REPLAY_UNPROVABLE)
 
 
 class TokenRevokedError(InvalidTokenError):
@@ -280,7 +280,7 @@ class TokenRevokedError(InvalidTokenError):
         <Reason.REVOKED: 'revoked'>
     """
 
-    reasons = (Reason.REVOKED,)
+    reasons: ClassVar[tuple[Reason, ...]] = (Reason.REVOKED,)
 
 
 class InsufficientScopeError(InvalidTokenError):
@@ -291,7 +291,7 @@ class InsufficientScopeError(InvalidTokenError):
         403
     """
 
-    reasons = (Reason.INSUFFICIENT_SCOPE,)
+    reasons: ClassVar[tuple[Reason, ...]] = (Reason.INSUFFICIENT_SCOPE,)
 
     status_code = 403
 
@@ -316,7 +316,12 @@ class KeyProviderError(BackendError):
         <Reason.KEYS_UNAVAILABLE: 'keys_unavailable'>
     """
 
-    reasons = (Reason.KEYS_UNAVAILABLE, Reason.SIGNING_FAILED, Reason.ROTATION_CONFLICT, Reason.KEY_EXHAUSTED)
+    reasons: ClassVar[tuple[Reason, ...]] = (
+        Reason.KEYS_UNAVAILABLE,
+        Reason.SIGNING_FAILED,
+        Reason.ROTATION_CONFLICT,
+        Reason.KEY_EXHAUSTED,
+    )
 
 
 class ReplayStoreError(BackendError):
@@ -327,7 +332,11 @@ class ReplayStoreError(BackendError):
         409
     """
 
-    reasons = (Reason.REPLAY_UNAVAILABLE, Reason.REPLAY_OUTCOME_UNKNOWN, Reason.TOKEN_RESERVED)
+    reasons: ClassVar[tuple[Reason, ...]] = (
+        Reason.REPLAY_UNAVAILABLE,
+        Reason.REPLAY_OUTCOME_UNKNOWN,
+        Reason.TOKEN_RESERVED,
+    )
 
     def __init__(
         self, message: str = "", /, *, reason: Reason | None = None, details: Mapping[str, object] | None = None
@@ -345,7 +354,7 @@ class RemoteKeysError(BackendError):
         <Reason.JWKS_UNAVAILABLE: 'jwks_unavailable'>
     """
 
-    reasons = (Reason.JWKS_UNAVAILABLE, Reason.JWKS_INVALID)
+    reasons: ClassVar[tuple[Reason, ...]] = (Reason.JWKS_UNAVAILABLE, Reason.JWKS_INVALID)
 
 
 class TokenEndpointError(BackendError):
@@ -356,4 +365,4 @@ class TokenEndpointError(BackendError):
         <Reason.TOKEN_ENDPOINT_UNAVAILABLE: 'token_endpoint_unavailable'>
     """
 
-    reasons = (Reason.TOKEN_ENDPOINT_UNAVAILABLE, Reason.TOKEN_ENDPOINT_REJECTED)
+    reasons: ClassVar[tuple[Reason, ...]] = (Reason.TOKEN_ENDPOINT_UNAVAILABLE, Reason.TOKEN_ENDPOINT_REJECTED)

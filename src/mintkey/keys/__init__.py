@@ -1,5 +1,6 @@
 """Keys: providers that rotate them, stores that keep them, custodians that hold their private halves."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mintkey.keys.base import (
@@ -55,7 +56,7 @@ __all__ = [
     "VerificationKey",
 ]
 
-__getattr__ = lazy_names(
+__getattr__: Callable[[str], object] = lazy_names(
     __name__,
     {
         "EnvKeyProvider": "mintkey.keys.env",

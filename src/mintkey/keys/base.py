@@ -48,7 +48,7 @@ class KeyState(StrEnum):
 
 
 class SigningKey(Protocol):
-    """A key that signs. The private half may be anywhere: signing is an operation of the key, not a use of its bytes."""
+    """A key that signs. The private half may be anywhere: signing is an operation of the key, no use of its bytes."""
 
     @property
     def kid(self) -> str:
@@ -137,6 +137,9 @@ class JWKSet:
     """
 
     __slots__ = ("_keys", "etag", "max_age")
+
+    etag: str
+    max_age: timedelta
 
     def __init__(self, keys: Sequence[Mapping[str, Any]], /, *, etag: str, max_age: timedelta) -> None:
         self._keys = tuple(dict(key) for key in keys)

@@ -1,5 +1,6 @@
 """Single use and revocation: what was spent, reserved or revoked, and where that is remembered."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mintkey.lazily import lazy_names
@@ -29,7 +30,7 @@ __all__ = [
     "StoredFamily",
 ]
 
-__getattr__ = lazy_names(
+__getattr__: Callable[[str], object] = lazy_names(
     __name__,
     {
         "MemoryReplayStore": "mintkey.replay.memory",

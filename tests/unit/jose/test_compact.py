@@ -1,7 +1,6 @@
 """The gate: its order, its reasons, and that nothing but its own errors comes out."""
 
 import json
-import time
 import tracemalloc
 from typing import Any
 
@@ -104,15 +103,12 @@ def test_length_comes_before_everything_else() -> None:
     refuse(good, Reason.TOO_LARGE, max_bytes=len(good) - 1)
 
 
-def test_ten_megabytes_are_refused_at_once_and_without_a_copy() -> None:
+def test_ten_megabytes_are_refused_without_a_copy() -> None:
     for text in ("." * 10_000_000, "ä" * 10_000_000, "\ud800" * 10_000_000):
         tracemalloc.start()
-        started = time.perf_counter()
         refuse(text, Reason.TOO_LARGE)
-        took = time.perf_counter() - started
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        assert took < 0.2
         assert peak < 100_000
 
 

@@ -1,0 +1,138 @@
+"""The default custody: private keys live sealed inside the ring itself."""
+
+from mintkey.claims import strict_json
+from mintkey.errors import ConfigurationError, KeyProviderError
+from mintkey.jose import jwk, prepared
+from mintkey.jose.algorithms import spec_of
+from mintkey.keys.base import Algorithm, KeyCustodian, KeyMaterial, SigningKey
+from mintkey.keys.sealing import Plaintext, Sealer
+
+__all__ = ["SealedCustodian", "custodian_for"]
+
+_RSA_BITS = range(2048, 16_384 + 1)
+
+
+class SealedCustodian:
+    """A `KeyCustodian` whose handle is the private JWK itself, sealed for one ring, kid and algorithm.
+
+    A sealed key that is copied to another ring, under another kid or another algorithm does not open there: those three
+    are the associated data of the seal.
+
+    Args:
+        sealer: What seals and opens; `Plaintext()` where the place is guarded by other means.
+        ring: The name of the ring that the keys belong to.
+        rsa_bits: The modulus of new RSA keys, in bits.
+
+    Raises:
+        ConfigurationError: `rsa_bits` is not between 2048 (RFC 7518 §3.3) and 16384 (`configuration`).
+
+    Example:
+        >>> SealedCustodian(Plaintext(), ring="default")
+        SealedCustodian(Plaintext(), ring='default')
+    """
+
+    __slots__ = ("_ring", "_rsa_bits", "_sealer")
+
+    def __init__(self, sealer: Sealer | Plaintext, *, ring: str, rsa_bits: int = 3072) -> None:
+        if rsa_bits not in _RSA_BITS:
+            raise ConfigurationError(f"SealedCustodian.rsa_bits must be {_RSA_BITS[0]} to {_RSA_BITS[-1]}")
+        self._sealer = sealer
+        self._ring = ring
+        self._rsa_bits = rsa_bits
+
+    def __repr__(self) -> str:
+        return f"SealedCustodian({self._sealer!r}, ring={self._ring!r})"
+
+    async def create(self, algorithm: Algorithm, /) -> KeyMaterial:
+        """A new key whose private half is sealed into its handle.
+
+        Raises:
+            ConfigurationError: The algorithm is not known (`configuration`).
+        """
+        spec = spec_of(algorithm)
+        if spec.costly:
+            key = await prepared.offload(self._generate, algorithm)
+        else:
+            key = self._generate(algorithm)
+        private = strict_json.dumps(key.private_jwk or {})  # what was just generated has its private half
+        return KeyMaterial(
+            kid=key.kid,
+            algorithm=key.algorithm,
+            public_jwk=key.public_jwk,
+            handle=self._sealer.seal(private, aad=self._binding(key.kid, key.algorithm)),
+            # A secret verifies what it signed, so it is needed until the version is past its time.
+            erase_when_retiring=not spec.symmetric,
+        )
+
+    async def open(self, material: KeyMaterial, /) -> SigningKey:
+        """The key, ready to sign.
+
+        Raises:
+            KeyProviderError: The handle does not open, or holds another key than the ring says (`keys_unavailable`).
+        """
+        try:
+            if spec_of(material.algorithm).costly:
+                return await prepared.offload(self._unseal, material)
+            return self._unseal(material)
+        except (ConfigurationError, KeyProviderError, ValueError) as error:
+            # The causes that we write ourselves name no content; those of parsers are not shown.
+            cause = str(error) if isinstance(error, KeyProviderError) else "the stored private key is damaged"
+            raise KeyProviderError(
+                f"key {material.kid!r} of ring {self._ring!r} cannot be used: {cause}",
+                details={"ring": self._ring, "kid": material.kid},
+            ) from None
+
+    async def destroy(self, material: KeyMaterial, /) -> None:
+        """Nothing to do: the ring that drops the handle drops the only copy."""
+
+    def _generate(self, algorithm: Algorithm) -> jwk.LoadedKey:
+        return jwk.generate(algorithm, rsa_bits=self._rsa_bits)
+
+    def _unseal(self, material: KeyMaterial) -> SigningKey:
+        private = self._sealer.open(material.handle, aad=self._binding(material.kid, material.algorithm))
+        key = jwk.load_jwk(
+            strict_json.loads(private), source="the sealed key", algorithm=material.algorithm, kid=material.kid
+        )
+        # With Plaintext nothing is bound: a key that stands in another's place must not sign under its name.
+        if (key.kid, key.algorithm, key.public_jwk) != (material.kid, material.algorithm, material.public_jwk):
+            raise KeyProviderError("it is not the key that the ring names")
+        return prepared.signing_key(key)
+
+    def _binding(self, kid: str, algorithm: str) -> bytes:
+        """Ring, kid and algorithm, each behind its length, so that no two triples have the same bytes."""
+        parts = (part.encode() for part in (self._ring, kid, algorithm))
+        return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
+def custodian_for(
+    provider: str,
+    /,
+    *,
+    ring: str,
+    sealer: Sealer | Plaintext | None,
+    custodian: KeyCustodian | None,
+    default: Plaintext | None = None,
+) -> KeyCustodian:
+    """Who keeps the private keys of a provider, from its two settings for that.
+
+    Args:
+        provider: The provider's name, for messages.
+        ring: The name of its ring.
+        sealer: Keys stay in the ring, sealed with this.
+        custodian: Keys are kept by this one.
+        default: What holds where neither is given; None: the caller has to decide.
+
+    Raises:
+        ConfigurationError: Both are given, or neither where there is no default (`configuration`).
+    """
+    if custodian is not None:
+        if sealer is not None:
+            raise ConfigurationError(f"{provider} takes sealer= or custodian=, not both")
+        return custodian
+    sealer = default if sealer is None else sealer
+    if sealer is None:
+        raise ConfigurationError(
+            f"{provider} stores private keys: give sealer=Sealer([...]), custodian=..., "
+            "or sealer=Plaintext() if the store may hold them in plain text"
+        )
+    return SealedCustodian(sealer, ring=ring)

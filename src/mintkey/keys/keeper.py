@@ -1,0 +1,229 @@
+"""Keeps this process's snapshot of a ring, and is the only one who changes the ring in the store.
+
+Every change and every refresh is the same walk: load, join what the store forgot, plan, and if that asks for anything,
+compare and swap. Whoever loses that race begins again with what the winner wrote. One walk at a time in each process,
+so that an older ring never replaces a younger one in memory.
+"""
+
+import logging
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import anyio
+
+from mintkey.clock import Clock
+from mintkey.errors import KeyProviderError, MintkeyError, Reason
+from mintkey.keys.access import RingAccess
+from mintkey.keys.base import KeyMaterial, StoredRing
+from mintkey.keys.keychain import Keychain
+from mintkey.keys.merge import merge
+from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.ring import Intent, Ring, RingVersion, apply, change_due_at, keys_needed, plan
+from mintkey.keys.snapshot import NO_VERIFIERS, Snapshot, prepare_verifiers
+
+__all__ = ["Change", "RingKeeper"]
+
+_logger = logging.getLogger("mintkey.keys")
+
+_TRIES = 16
+"""Each lost race means that somebody else changed the ring, so a healthy fleet needs two or three."""
+
+_FAR_BEHIND = 64
+"""So many revisions later a ring may have forgotten the tombstones of our versions: then nothing of them was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The ring after a change, and how many versions it dropped."""
+
+    snapshot: Snapshot
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Try:
+    """How one try ended: with a snapshot, or without because keys were missing or the race was lost."""
+
+    snapshot: Snapshot | None = None
+    dropped: tuple[KeyMaterial, ...] = ()
+    keys_missing: int = 0
+
+
+class RingKeeper:
+    """The snapshot and the way to the next one.
+
+    Args:
+        access: The ring in its store.
+        keychain: Opens and makes keys.
+        policy: When to rotate.
+        clock: Where time comes from.
+        fresh_for: How long after a look at the store nobody needs to look again.
+
+    Attributes:
+        snapshot: What this process knows; None before the first look.
+        failure: Why the last look failed; None if it did not.
+    """
+
+    def __init__(
+        self, access: RingAccess, keychain: Keychain, /, *, policy: RotationPolicy, clock: Clock, fresh_for: timedelta
+    ) -> None:
+        self._access = access
+        self._keychain = keychain
+        self._policy = policy
+        self._clock = clock
+        self._cap = policy.max_mints or 0
+        self._fresh_for = fresh_for.total_seconds()
+        self._lock = anyio.Lock()
+        self.snapshot: Snapshot | None = None
+        self.failure: MintkeyError | None = None
+        self._uncountable: frozenset[str] = frozenset()
+
+    async def refresh(self) -> Snapshot:
+        """Look at the store; changes nothing there, unless it forgot something that we know.
+
+        Raises:
+            KeyProviderError: The store cannot be read (`keys_unavailable`).
+        """
+        return (await self._walk(None)).snapshot
+
+    async def change(self, intent: Intent, /) -> Change:
+        """Do what is wanted and what is due; nothing, if that was done already.
+
+        Raises:
+            KeyProviderError: The store or the custodian cannot answer (`keys_unavailable`), or every compare-and-swap
+                was lost (`rotation_conflict`).
+        """
+        return await self._walk(intent)
+
+    def forget(self) -> None:
+        """Know nothing any more, as before the first look."""
+        self.snapshot, self.failure, self._uncountable = None, None, frozenset()
+
+    def signer(self) -> tuple[Snapshot, RingVersion]:
+        """The snapshot, and the version that signs in it.
+
+        Raises:
+            KeyProviderError: There is none, because the provider was closed meanwhile (`keys_unavailable`).
+        """
+        snapshot = self.snapshot
+        signer = None if snapshot is None else snapshot.ring.signer
+        if snapshot is None or signer is None:
+            raise KeyProviderError("the key provider was closed while it was at work")
+        return snapshot, signer
+
+    async def _walk(self, intent: Intent | None) -> Change:
+        for _ in range(_TRIES):
+            async with self._lock:
+                attempt = await self._try(intent)
+            # Custodians may take their time: nobody who only wants to look waits for them.
+            if attempt.snapshot is not None:
+                await self._keychain.destroy(attempt.dropped)
+                return Change(attempt.snapshot, len(attempt.dropped))
+            await self._keychain.make(attempt.keys_missing)
+        raise KeyProviderError(
+            f"ring {self._access.ring!r} changes faster than it can be changed; try again",
+            reason=Reason.ROTATION_CONFLICT,
+            details={"ring": self._access.ring, "tries": _TRIES},
+        )
+
+    async def _try(self, intent: Intent | None) -> _Try:
+        looked_at, now = self._clock.monotonic(), self._clock.time()
+        with self._noting_failure():
+            stored = await self._access.load()
+            theirs = self._read(stored)
+            self._keychain.check_kind(theirs)
+            self._compare_counts(stored)
+            ring = self._joined(stored, theirs, now)
+            if ring == theirs:
+                # Known from now on, whatever becomes of a change: a custodian that is away must not hide a revocation.
+                snapshot = await self._adopt(stored, ring, looked_at)
+                if intent is None and not self._uncountable:
+                    return _Try(snapshot=snapshot)
+            else:
+                snapshot = None
+                _logger.warning("ring %r lost versions that are still known here; writing back", self._access.ring)
+        intent = intent or Intent()
+        edits = plan(ring, now, self._policy, replace(intent, relieve=intent.relieve | self._uncountable))
+        if snapshot is not None and not edits:
+            return _Try(snapshot=snapshot)
+        materials = self._keychain.spares(keys_needed(edits), ring)
+        if materials is None:
+            return _Try(keys_missing=keys_needed(edits))
+        return await self._swap(stored, theirs, apply(ring, edits, materials), materials, looked_at)
+
+    async def _swap(
+        self, stored: StoredRing | None, before: Ring, after: Ring, materials: Sequence[KeyMaterial], looked_at: float
+    ) -> _Try:
+        try:
+            written = await self._access.swap(stored, after)
+        except BaseException:
+            self._keychain.perhaps_used(materials)
+            raise
+        if written is None:
+            return _Try()
+        self._keychain.used(materials)
+        uncountable = self._uncountable
+        with self._noting_failure():
+            snapshot = await self._adopt(written, after, looked_at)
+        for kid in uncountable:
+            # Processes that did not look yet still sign with it: leave nothing that the store could grant them.
+            with suppress(MintkeyError):
+                await self._access.reserve(kid, want=self._cap, limit=self._cap)
+        dropped = tuple(version.material for version in before.versions if after.find(version.kid) is None)
+        return _Try(snapshot=snapshot, dropped=dropped)
+
+    async def _adopt(self, stored: StoredRing | None, ring: Ring, looked_at: float) -> Snapshot:
+        before = self.snapshot
+        verifiers = await prepare_verifiers(
+            ring, NO_VERIFIERS if before is None else before.verifiers, self._keychain, name=self._access.ring
+        )
+        signer = ring.signer
+        self.snapshot = snapshot = Snapshot(
+            ring=ring,
+            stored=stored,
+            signing_kid="" if signer is None else signer.kid,
+            change_due_at=change_due_at(ring, self._policy),
+            checked_at=looked_at,
+            fresh_until=looked_at + self._fresh_for,
+            verifiers=verifiers,
+        )
+        in_use = (v.kid for v in ring.versions if v.still_to_retire or v.material.public_jwk is None)
+        self._keychain.close_all_but(frozenset(in_use))
+        self._uncountable &= {snapshot.signing_kid}
+        return snapshot
+
+    def _read(self, stored: StoredRing | None) -> Ring:
+        known = self.snapshot
+        if known is None or known.document != (None if stored is None else stored.document):
+            return self._access.read(stored)
+        return known.ring  # the usual case, every few seconds: nothing to parse and nothing to compare
+
+    def _joined(self, stored: StoredRing | None, theirs: Ring, now: float) -> Ring:
+        known = self.snapshot
+        if known is None or known.stored is None or theirs is known.ring:
+            return theirs
+        if stored is not None and stored.revision - known.stored.revision > _FAR_BEHIND:
+            return theirs
+        return merge(theirs, known.ring, now, self._policy)
+
+    def _compare_counts(self, stored: StoredRing | None) -> None:
+        """Notice counts that went back: what they say now could be granted a second time."""
+        known = self.snapshot
+        if not self._cap or known is None or known.stored is None:
+            return
+        kid = known.signing_kid
+        if stored is None or stored.mints.get(kid, 0) < known.stored.mints.get(kid, 0):
+            self._uncountable |= {kid}
+
+    @contextmanager
+    def _noting_failure(self) -> Generator[None]:
+        try:
+            yield
+        except MintkeyError as error:
+            if self.failure is None:
+                _logger.warning("%s; going on with what is known", error)
+            self.failure = error
+            raise
+        self.failure = None

@@ -1,0 +1,125 @@
+"""The engine's side of a custodian: keys that are open, keys made ahead of their use, keys to be destroyed."""
+
+import logging
+from collections.abc import Sequence
+
+import anyio
+
+from mintkey.errors import ConfigurationError, MintkeyError
+from mintkey.jose.algorithms import SPECS
+from mintkey.keys.base import Algorithm, KeyCustodian, KeyMaterial, SigningKey
+from mintkey.keys.ports import answer_of
+from mintkey.keys.ring import Ring
+
+__all__ = ["Keychain"]
+
+_logger = logging.getLogger("mintkey.keys")
+
+_DEADLINE = 30.0  # for custodians that hang; not for making a key, which takes as long as it takes
+
+
+class Keychain:
+    """Opens every key once, makes keys outside the compare-and-swap that needs them, and destroys what was pruned.
+
+    Args:
+        custodian: Who holds the private keys.
+        algorithm: What new keys are for.
+    """
+
+    def __init__(self, custodian: KeyCustodian, algorithm: Algorithm, /) -> None:
+        self._custodian = custodian
+        self._algorithm: Algorithm = algorithm
+        self._opened: dict[str, SigningKey] = {}
+        self._making = anyio.Lock()
+        self._spares: list[KeyMaterial] = []
+        self._perhaps_used: set[str] = set()
+        self._doomed: list[KeyMaterial] = []
+
+    def check_kind(self, ring: Ring, /) -> None:
+        """Refuse to go on with a ring of secrets where public keys are wanted, or the other way round.
+
+        Raises:
+            ConfigurationError: The ring's versions are of the other kind (`configuration`).
+        """
+        symmetric = SPECS[self._algorithm].symmetric
+        if any(SPECS[v.material.algorithm].symmetric != symmetric for v in ring.versions if v.still_to_retire):
+            # A verifier that takes one kind for the other accepts forgeries (RFC 8725 §2.1).
+            raise ConfigurationError(
+                f"algorithm {self._algorithm} does not go with the keys of this ring: secrets and public keys are "
+                "never mixed, use a ring of its own"
+            )
+
+    def opened(self, kid: str, /) -> SigningKey | None:
+        """The key, if it is open already."""
+        return self._opened.get(kid)
+
+    async def open(self, material: KeyMaterial, /) -> SigningKey:
+        """The key, ready to sign.
+
+        Raises:
+            KeyProviderError: The custodian cannot be reached, or the handle does not open (`keys_unavailable`).
+        """
+        key = self._opened.get(material.kid)
+        if key is None:
+            key = await answer_of(self._custodian.open(material), task=f"open key {material.kid}", deadline=_DEADLINE)
+            self._opened[material.kid] = key
+        return key
+
+    async def open_ahead(self, ring: Ring, /) -> None:
+        """Open the version that signs and the one that signs next, so that nobody has to wait for that.
+
+        Raises:
+            KeyProviderError: As for `open`.
+        """
+        for version in ring.versions:
+            if version.still_to_retire:
+                await self.open(version.material)
+
+    def close_all_but(self, kids: frozenset[str], /) -> None:
+        """Let go of keys that nobody needs open any more."""
+        for kid in self._opened.keys() - kids:
+            del self._opened[kid]
+
+    def spares(self, count: int, ring: Ring, /) -> Sequence[KeyMaterial] | None:
+        """So many keys that this ring does not know yet; None if there are not enough, and `make` has to come first."""
+        self._spares = [spare for spare in self._spares if not ring.knows(spare.kid)]
+        return tuple(self._spares[:count]) if len(self._spares) >= count else None
+
+    async def make(self, count: int, /) -> None:
+        """Have at least so many spare keys. Those that a lost race leaves over serve the next time.
+
+        Raises:
+            KeyProviderError: One could not be made; those made before are kept (`keys_unavailable`).
+            ConfigurationError: The custodian does not do this algorithm (`configuration`).
+        """
+        async with self._making:
+            while len(self._spares) < count:
+                creating = self._custodian.create(self._algorithm)
+                self._spares.append(await answer_of(creating, task=f"create a key for {self._algorithm}"))
+
+    def used(self, materials: Sequence[KeyMaterial], /) -> None:
+        """These are in the ring now."""
+        self._spares = [spare for spare in self._spares if spare not in materials]
+
+    def perhaps_used(self, materials: Sequence[KeyMaterial], /) -> None:
+        """Nobody knows whether these are in the ring: they may serve again, but are not to be destroyed unasked."""
+        self._perhaps_used.update(material.kid for material in materials)
+
+    async def destroy(self, materials: Sequence[KeyMaterial], /) -> None:
+        """Destroy keys whose versions are gone, and those of earlier calls for which that failed."""
+        doomed, self._doomed = [*self._doomed, *materials], []
+        for material in doomed:
+            try:
+                destroying = self._custodian.destroy(material)
+                await answer_of(destroying, task=f"destroy key {material.kid}", deadline=_DEADLINE)
+            except MintkeyError as error:
+                # The ring forgot the version already, so only we can try again.
+                _logger.warning("%s; trying again later", error)
+                self._doomed.append(material)
+
+    async def aclose(self) -> None:
+        """Let go of everything; keys that were made and never used are destroyed."""
+        unused = [spare for spare in self._spares if spare.kid not in self._perhaps_used]
+        self._spares.clear()
+        self._opened.clear()
+        await self.destroy(unused)

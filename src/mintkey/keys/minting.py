@@ -1,0 +1,247 @@
+"""Counts mints: hands out what is left of a block and has the store grant the next one.
+
+The cap is the fleet's, so nothing is signed that the store did not count before. Without a cap the count is only told
+to operators: while the store is away signing goes on, and what was not counted is owed.
+"""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from math import inf
+
+import anyio
+
+from mintkey.clock import Clock
+from mintkey.errors import KeyProviderError, MintkeyError, Reason
+from mintkey.keys.access import RingAccess
+from mintkey.keys.base import SigningGrant, SigningKey
+from mintkey.keys.blocks import MintBlock, next_size, reservation
+from mintkey.keys.flight import Detached, SingleFlight
+from mintkey.keys.keeper import RingKeeper
+from mintkey.keys.keychain import Keychain
+from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.ring import Intent, RingVersion
+from mintkey.keys.snapshot import Snapshot
+
+__all__ = ["MintCounter"]
+
+_NO_CAP = 2**62  # still fits into a signed 64-bit column
+_TRIES = 16
+_PATIENCE = 0.5  # seconds of real time that a caller waits for a count that nothing depends on
+_COOL_DOWN = 1.0  # seconds between two tries while the store is away
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Where the store's count of a version differs from what this process signed, its block apart."""
+
+    unused: int = 0
+    owed: int = 0
+
+
+class MintCounter:
+    """The mints of one process.
+
+    Args:
+        keeper: Holds the snapshot, and rotates when a version is used up.
+        access: Counts in the store.
+        keychain: Opens the signing key.
+        tasks: Where refilling runs.
+        policy: Knows the cap.
+        clock: Where time comes from.
+    """
+
+    def __init__(
+        self,
+        keeper: RingKeeper,
+        access: RingAccess,
+        keychain: Keychain,
+        tasks: Detached,
+        /,
+        *,
+        policy: RotationPolicy,
+        clock: Clock,
+    ) -> None:
+        self._keeper = keeper
+        self._access = access
+        self._keychain = keychain
+        self._clock = clock
+        self._cap = policy.max_mints
+        self._limit = _NO_CAP if policy.max_mints is None else policy.max_mints
+        self._refilling = SingleFlight(tasks, self._refill)
+        self._block: MintBlock | None = None
+        self._size = 1
+        self._waiting = 0
+        self._tallies: defaultdict[str, _Tally] = defaultdict(_Tally)
+        self._counted_in: Snapshot | None = None
+        self._counted_since: Counter[str] = Counter()
+        self._is_away = False
+        self._tried_at = -inf
+
+    def take(self, kid: str, want: int, /) -> SigningGrant | None:
+        """A grant from the block; None if there is nothing left of this version in it."""
+        block = self._block
+        return block.take(want) if block is not None and block.key.kid == kid else None
+
+    async def refill(self, kid: str, want: int, /) -> SigningGrant | None:
+        """Have the block refilled, rotating if the version is used up; None: try to `take` again.
+
+        Args:
+            kid: The version that signs.
+            want: How many mints the caller waits for.
+
+        Raises:
+            KeyProviderError: The store or the custodian cannot answer (`keys_unavailable`), or others take every mint
+                of every new version (`rotation_conflict`).
+        """
+        self._waiting += want
+        try:
+            if self._cap is None:
+                return await self._refill_or_owe(kid, want)
+            await self._refilling.join()
+            return None
+        finally:
+            self._waiting -= want
+
+    async def reserve(self, snapshot: Snapshot, version: RingVersion, want: int, /) -> SigningGrant | None:
+        """A grant of exactly this version, counted at once; None if it is at its cap.
+
+        Args:
+            snapshot: Where the version was found.
+            version: The version.
+            want: How many mints the caller would like.
+
+        Raises:
+            KeyProviderError: The store or the custodian cannot answer (`keys_unavailable`).
+        """
+        key = await self._keychain.open(version.material)
+        try:
+            granted = await self._ask(snapshot, version.kid, want)
+        except MintkeyError:
+            if self._cap is not None:
+                raise
+            granted = 0
+        if granted:
+            return SigningGrant(key, granted)
+        return None if self._cap is not None else self._on_credit(key, want)
+
+    def used(self, snapshot: Snapshot, kid: str, /) -> int:
+        """Mints of a version that were really used, as far as this process can tell.
+
+        Args:
+            snapshot: Knows what the store counted.
+            kid: The version.
+        """
+        tally, block = self._tallies.get(kid, _Tally()), self._block
+        in_block = block.left if block is not None and block.key.kid == kid else 0
+        return self._counted(snapshot, kid) + tally.owed - tally.unused - in_block
+
+    async def settle(self) -> None:
+        """Have the store count what was signed while it was away.
+
+        Raises:
+            KeyProviderError: It still is (`keys_unavailable`).
+        """
+        for kid, tally in list(self._tallies.items()):
+            if not tally.owed:
+                continue
+            owed, granted = tally.owed, 0
+            tally.owed = 0  # nobody else settles it meanwhile
+            try:
+                granted = await self._access.reserve(kid, want=owed, limit=_NO_CAP)
+            finally:
+                tally.owed += owed - granted
+
+    def forget(self) -> None:
+        """Drop the block and everything known; what is left of the block is wasted."""
+        self._block = self._counted_in = None
+        self._tallies.clear()
+
+    def _on_credit(self, key: SigningKey, want: int) -> SigningGrant:
+        self._tallies[key.kid].owed += want
+        return SigningGrant(key, want)
+
+    async def _refill_or_owe(self, kid: str, want: int) -> SigningGrant | None:
+        if not self._is_away:
+            with anyio.move_on_after(_PATIENCE):
+                try:
+                    await self._refilling.join()
+                except MintkeyError:
+                    if not self._is_away:
+                        raise
+                else:
+                    return None
+        elif self._clock.monotonic() - self._tried_at >= _COOL_DOWN:
+            self._refilling.start()  # behind the caller
+        key = self._keychain.opened(kid)
+        if key is not None:
+            return self._on_credit(key, want)
+        await self._refilling.join()  # nobody opened it yet, so there is nothing to sign with before that is done
+        return None
+
+    async def _refill(self) -> None:
+        self._tried_at = self._clock.monotonic()
+        self._size = self._next_size()
+        for _ in range(_TRIES):
+            snapshot, signer = self._keeper.signer()
+            key = await self._keychain.open(signer.material)
+            try:
+                granted = await self._granted(snapshot)
+            except MintkeyError:
+                self._is_away = True
+                raise
+            self._is_away = False
+            if granted and self._fill(key, granted):
+                return
+        raise KeyProviderError(
+            "others used up every new version before this process could sign with it; try again",
+            reason=Reason.ROTATION_CONFLICT,
+            details={"tries": _TRIES},
+        )
+
+    async def _granted(self, snapshot: Snapshot) -> int:
+        """Mints that the store just granted; if none, what stood in the way was dealt with."""
+        await self.settle()
+        kid = snapshot.signing_kid
+        left = None if self._cap is None else self._cap - self._counted(snapshot, kid)
+        want = reservation(self._size, waiting=self._waiting, left=left)
+        granted = await self._ask(snapshot, kid, want)
+        if not granted and self._cap is None:
+            await self._keeper.refresh()  # without a cap a store refuses only if it lost the ring
+        elif not granted:
+            await self._keeper.change(Intent(relieve=frozenset({kid})))
+        return granted
+
+    async def _ask(self, snapshot: Snapshot, kid: str, want: int) -> int:
+        granted = await self._access.reserve(kid, want=want, limit=self._limit)
+        if self._counted_in is not snapshot:
+            # Another look at the store: its counts include whatever was granted before.
+            self._counted_in = snapshot
+            self._counted_since.clear()
+        self._counted_since[kid] += granted
+        return granted
+
+    def _counted(self, snapshot: Snapshot, kid: str) -> int:
+        """What the store counts by now, as far as this process can tell."""
+        since = self._counted_since[kid] if self._counted_in is snapshot else 0
+        return snapshot.mints.get(kid, 0) + since
+
+    def _fill(self, key: SigningKey, granted: int) -> bool:
+        """Put granted mints into the block; False if another version signs by now, so that they are wasted."""
+        (snapshot, signer), before = self._keeper.signer(), self._block
+        if signer.kid != key.kid:
+            self._tallies[key.kid].unused += granted
+            return False
+        if before is not None and before.key.kid == key.kid:
+            granted += before.left
+        elif before is not None:
+            self._tallies[before.key.kid].unused += before.left
+        self._block = MintBlock(key, granted, self._clock.monotonic())
+        for kid in [kid for kid in self._tallies if snapshot.ring.find(kid) is None]:
+            del self._tallies[kid]
+        return True
+
+    def _next_size(self) -> int:
+        block = self._block
+        if block is None or block.left:
+            return self._size
+        return next_size(self._size, lasted=self._clock.monotonic() - block.began_at)

@@ -1,0 +1,1 @@
+"""Where key rings live: one `KeyRingStore` a file."""

@@ -1,0 +1,83 @@
+"""A ring in this process's memory, gone with it."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import anyio
+
+from mintkey.keys.base import StoredRing
+
+__all__ = ["MemoryKeyRingStore"]
+
+
+@dataclass(slots=True)
+class _Entry:
+    document: bytes = field(repr=False)
+    revision: int = 1
+    mints: dict[str, int] = field(default_factory=dict[str, int])
+    changed: anyio.Event = field(default_factory=anyio.Event)
+
+
+class MemoryKeyRingStore:
+    """A `KeyRingStore` for one process and for tests. Give one store to several providers and they share their rings.
+
+    No method awaits anything, so each is atomic on its event loop.
+
+    Example:
+        >>> MemoryKeyRingStore()
+        <MemoryKeyRingStore of 0 ring(s)>
+    """
+
+    def __init__(self) -> None:
+        self._rings: dict[str, _Entry] = {}
+
+    def __repr__(self) -> str:
+        return f"<MemoryKeyRingStore of {len(self._rings)} ring(s)>"
+
+    async def load(self, ring: str, /) -> StoredRing | None:
+        """The ring, or None if there is none."""
+        entry = self._rings.get(ring)
+        if entry is None:
+            return None
+        return StoredRing(entry.document, entry.revision, MappingProxyType(dict(entry.mints)))
+
+    async def compare_and_swap(self, ring: str, /, *, expected: int, document: bytes) -> bool:
+        """Replace the document if its revision is still `expected` (0: there is none); whether that happened."""
+        entry = self._rings.get(ring)
+        if expected != (0 if entry is None else entry.revision):
+            return False
+        if entry is None:
+            self._rings[ring] = _Entry(document)
+            return True
+        entry.document, entry.revision = document, entry.revision + 1
+        entry.changed.set()
+        entry.changed = anyio.Event()
+        return True
+
+    async def reserve(self, ring: str, kid: str, /, *, want: int, limit: int) -> int:
+        """Count up to `want` mints against a kid, never beyond `limit` in all; how many were granted."""
+        entry = self._rings.get(ring)
+        if entry is None:
+            return 0
+        counted = entry.mints.get(kid, 0)
+        granted = max(0, min(want, limit - counted))
+        if granted:
+            entry.mints[kid] = counted + granted
+        return granted
+
+    async def watch(self, ring: str, /) -> AsyncIterator[int]:
+        """Revisions of a ring that exists, as they appear; ends when there is none."""
+        seen = 0
+        while (entry := self._rings.get(ring)) is not None:
+            if entry.revision == seen:
+                await entry.changed.wait()
+            else:
+                seen = entry.revision
+                yield seen
+
+    def forget(self, ring: str, /) -> None:
+        """Lose a ring, as a restart would: for tests of what happens then."""
+        entry = self._rings.pop(ring, None)
+        if entry is not None:
+            entry.changed.set()

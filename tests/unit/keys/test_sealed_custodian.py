@@ -1,0 +1,164 @@
+"""The sealed custodian: the private key is in the handle, and the handle is good for one ring, kid and algorithm."""
+
+from dataclasses import replace
+from typing import cast, get_args
+
+import pytest
+
+from mintkey.claims import strict_json
+from mintkey.errors import ConfigurationError, KeyProviderError, Reason
+from mintkey.jose import jwk, prepared
+from mintkey.keys.base import Algorithm, KeyMaterial, VerificationKey
+from mintkey.keys.custodians.sealed import SealedCustodian, custodian_for
+from mintkey.keys.sealing import Plaintext, Sealer
+
+SEALER = Sealer([bytes(range(32))])
+SECRETS = ("HS256", "HS384", "HS512")
+
+
+def custodian(sealer: Sealer | Plaintext = SEALER, ring: str = "default") -> SealedCustodian:
+    return SealedCustodian(sealer, ring=ring, rsa_bits=2048)
+
+
+@pytest.mark.parametrize("algorithm", get_args(Algorithm))
+async def test_a_key_that_was_created_signs_what_its_public_half_verifies(algorithm):
+    material = await custodian().create(algorithm)
+    key = await custodian().open(material)
+    signature = await key.sign(b"input")
+    if material.public_jwk is None:
+        assert algorithm in SECRETS
+        verifier = cast("VerificationKey", key)
+    else:
+        verifier = prepared.verification_key(jwk.load_jwk(material.public_jwk, source="test"))
+    assert verifier.verify(b"input", signature)
+    assert not verifier.verify(b"other", signature)
+    assert (key.kid, key.algorithm) == (material.kid, algorithm)
+
+
+@pytest.mark.parametrize("algorithm", ["EdDSA", "ES256", "HS256"])
+async def test_private_halves_go_when_a_version_stops_signing_and_secrets_stay(algorithm):
+    material = await custodian().create(algorithm)
+    assert material.erase_when_retiring is (algorithm not in SECRETS)
+
+
+async def test_an_unknown_algorithm_is_refused():
+    with pytest.raises(ConfigurationError, match="algorithm"):
+        await custodian().create("none")  # type: ignore[arg-type]  # the point
+
+
+@pytest.mark.parametrize("bits", [0, 1024, 2047, 16_385])
+def test_weak_and_absurd_moduli_are_refused(bits):
+    with pytest.raises(ConfigurationError, match=r"SealedCustodian\.rsa_bits"):
+        SealedCustodian(SEALER, ring="default", rsa_bits=bits)
+
+
+async def test_moduli_have_the_size_that_was_asked_for():
+    material = await SealedCustodian(SEALER, ring="default", rsa_bits=2560).create("RS256")
+    assert material.public_jwk is not None
+    assert len(material.public_jwk["n"]) * 6 // 8 == 2560 // 8
+
+
+async def refused(keeper: SealedCustodian, material: KeyMaterial) -> KeyProviderError:
+    with pytest.raises(KeyProviderError) as caught:
+        await keeper.open(material)
+    error = caught.value
+    assert error.reason is Reason.KEYS_UNAVAILABLE
+    assert material.kid in str(error)
+    assert material.handle == "" or material.handle not in str(error)
+    assert error.details["kid"] == material.kid
+    return error
+
+
+async def test_another_key_encryption_key_does_not_open_it():
+    error = await refused(custodian(Sealer([bytes(32)])), await custodian().create("EdDSA"))
+    assert "'default'" in str(error)
+    assert error.details["ring"] == "default"
+
+
+async def test_another_ring_does_not_open_it():
+    await refused(custodian(ring="other"), await custodian().create("EdDSA"))
+
+
+async def test_another_kid_does_not_open_it():
+    one, other = await custodian().create("EdDSA"), await custodian().create("EdDSA")
+    await refused(custodian(), replace(one, handle=other.handle))
+
+
+async def test_another_algorithm_does_not_open_it():
+    material = await custodian().create("RS256")
+    await refused(custodian(), replace(material, algorithm="PS256"))
+
+
+async def test_the_binding_has_no_two_readings():
+    # The same bytes in a row, cut elsewhere.
+    material = await custodian(ring="a").create("HS256")
+    moved = replace(material, kid=material.kid[1:])
+    await refused(custodian(ring="a" + material.kid[0]), moved)
+
+
+async def test_a_damaged_handle_does_not_open():
+    material = await custodian().create("EdDSA")
+    await refused(custodian(), replace(material, handle=material.handle[:-1]))
+
+
+async def test_an_erased_handle_does_not_open():
+    material = await custodian().create("EdDSA")
+    await refused(custodian(), replace(material, handle=""))
+
+
+async def test_plain_keys_of_another_version_are_refused_too():
+    keeper = custodian(Plaintext())
+    one, other = await keeper.create("EdDSA"), await keeper.create("EdDSA")
+    error = await refused(keeper, replace(one, handle=other.handle))
+    assert "not the key" in str(error)
+
+
+async def test_a_public_half_that_is_not_the_keys_is_refused():
+    one, other = await custodian().create("EdDSA"), await custodian().create("EdDSA")
+    assert other.public_jwk is not None
+    await refused(custodian(), replace(one, public_jwk={**other.public_jwk, "kid": one.kid}))
+
+
+@pytest.mark.parametrize("content", [b"", b"no json", b"[]", b"{}", b'{"kty":"OKP","crv":"Ed25519","x":"AA","d":"BB"}'])
+async def test_a_handle_that_opens_to_nonsense_is_refused_without_saying_what_it_holds(content):
+    material = await custodian(Plaintext()).create("EdDSA")
+    error = await refused(custodian(Plaintext()), replace(material, handle=Plaintext().seal(content, aad=b"")))
+    assert "damaged" in str(error)
+    assert error.__cause__ is None
+
+
+async def test_a_public_key_in_place_of_the_private_one_is_refused():
+    material = await custodian(Plaintext()).create("EdDSA")
+    assert material.public_jwk is not None
+    handle = Plaintext().seal(strict_json.dumps(material.public_jwk), aad=b"")
+    await refused(custodian(Plaintext()), replace(material, handle=handle))
+
+
+async def test_an_algorithm_that_nobody_knows_is_refused():
+    material = await custodian().create("EdDSA")
+    await refused(custodian(), replace(material, algorithm="XX999"))
+
+
+async def test_destroying_is_done_by_dropping_the_handle():
+    keeper = custodian()
+    material = await keeper.create("EdDSA")
+    await keeper.destroy(material)
+    await keeper.destroy(material)
+
+
+async def test_nobody_shows_a_private_key():
+    material = await custodian(Plaintext()).create("EdDSA")
+    assert material.handle not in repr(material)
+    assert repr(custodian()) == "SealedCustodian(<Sealer with 1 key(s)>, ring='default')"
+
+
+def test_a_provider_takes_a_sealer_or_a_custodian():
+    mine = custodian()
+    assert custodian_for("P", ring="r", sealer=None, custodian=mine) is mine
+    assert repr(custodian_for("P", ring="r", sealer=SEALER, custodian=None)) == repr(custodian(ring="r"))
+    plain = custodian_for("P", ring="r", sealer=None, custodian=None, default=Plaintext())
+    assert repr(plain) == "SealedCustodian(Plaintext(), ring='r')"
+    with pytest.raises(ConfigurationError, match="not both"):
+        custodian_for("P", ring="r", sealer=SEALER, custodian=mine)
+    with pytest.raises(ConfigurationError, match=r"P stores private keys.*sealer=Plaintext\(\)"):
+        custodian_for("P", ring="r", sealer=None, custodian=None)

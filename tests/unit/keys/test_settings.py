@@ -1,0 +1,49 @@
+"""Settings that contradict one another are refused, all at once."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from mintkey.errors import ConfigurationError
+from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.settings import check_settings
+
+GOOD: dict[str, Any] = {
+    "ring": "default",
+    "algorithm": "EdDSA",
+    "policy": RotationPolicy(),
+    "refresh_interval": timedelta(seconds=5),
+    "outage_tolerance": timedelta(minutes=10),
+    "max_clock_skew": timedelta(seconds=5),
+}
+
+
+@pytest.mark.parametrize("ahead", [timedelta(0), timedelta(seconds=10.001), timedelta(days=1)])
+def test_publication_ahead_covers_what_processes_may_be_behind(ahead: timedelta) -> None:
+    check_settings(**GOOD | {"policy": RotationPolicy(publish_ahead=ahead)})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ring", ""),
+        ("ring", "../x"),
+        ("algorithm", "none"),
+        ("refresh_interval", timedelta(0)),
+        ("outage_tolerance", timedelta(seconds=4)),
+        ("max_clock_skew", timedelta(seconds=-1)),
+        ("policy", RotationPolicy(publish_ahead=timedelta(seconds=10))),
+    ],
+)
+def test_what_does_not_fit_is_named(name: str, value: object) -> None:
+    with pytest.raises(ConfigurationError, match="publish_ahead" if name == "policy" else name):
+        check_settings(**GOOD | {name: value})
+
+
+def test_all_problems_come_at_once() -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        check_settings(**GOOD | {"ring": "", "algorithm": "none", "max_clock_skew": timedelta(seconds=-1)})
+    problems = raised.value.details["problems"]
+    assert isinstance(problems, tuple)
+    assert len(problems) == 3

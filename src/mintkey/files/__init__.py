@@ -1,0 +1,1 @@
+"""Files that nobody else may read: what everything that keeps secrets on disk shares."""

@@ -1,0 +1,99 @@
+"""One caller's commands, and what became of them."""
+
+import asyncio
+from collections.abc import Sequence
+
+from mintkey.redis.errors import RedisCallError, code_of
+from mintkey.redis.protocol import Reply, ReplyError
+
+__all__ = ["Call"]
+
+
+class Call:
+    """What one caller sends in one go, and the answer. It must bear being executed twice.
+
+    Args:
+        commands: Packed commands.
+        count: How many replies they have.
+        also_read: A key whose value is read behind the commands, once for all calls of a batch that name it.
+        pulse: A packed write of no consequence, sent where replicas are waited for: `WAIT` counts only what follows a
+            write on its own connection, and `SET … NX` may have written nothing.
+
+    Attributes:
+        deadline: Loop time at which the caller is told that there is no answer; 0 until it was sent.
+        done: Done when there is an answer, or none is to come; cancelled with its caller.
+        replies: The replies to the commands, errors among them.
+        read: The value of `also_read`, or an error.
+        replicas: How many replicas confirmed the writes.
+        in_flight: It is being sent, or was, and the reply is still to come.
+        in_doubt: It was sent at least once without an answer.
+        error: Why there is no answer.
+        trouble: What the last attempt failed with.
+    """
+
+    # Defaults of the class, not assignments of the constructor: there are thousands of these a second.
+    deadline: float = 0.0
+    done: "asyncio.Future[None]"
+    replies: Sequence[Reply] = ()
+    read: Reply = None
+    replicas: int = 0
+    in_flight: bool = False
+    in_doubt: bool = False
+    error: RedisCallError | None = None
+    trouble: Exception | None = None
+
+    def __init__(
+        self, commands: bytes, count: int, also_read: bytes | None = None, pulse: bytes | None = None, /
+    ) -> None:
+        self.commands = commands
+        self.count = count
+        self.also_read = also_read
+        self.pulse = pulse
+
+    def after(self, earlier: "Call", /) -> "Call":
+        """This call, as the continuation of one that was answered: it inherits the deadline and the doubts."""
+        self.deadline, self.in_doubt = earlier.deadline, earlier.in_doubt
+        return self
+
+    def again(self) -> "Call":
+        """The same commands, as a continuation of this call."""
+        return Call(self.commands, self.count, self.also_read, self.pulse).after(self)
+
+    def error_reply(self) -> ReplyError | None:
+        """The first error among the replies."""
+        if isinstance(self.read, ReplyError):
+            return self.read
+        for reply in self.replies:
+            if isinstance(reply, ReplyError):
+                return reply
+        return None
+
+    def raise_error_reply(self) -> None:
+        """Raise if the server answered with an error.
+
+        Raises:
+            RedisCallError: The commands were refused; only an earlier attempt without an answer may have run.
+        """
+        reply = self.error_reply()
+        if reply is not None:
+            code = code_of(reply)
+            raise RedisCallError(f"Redis refuses the command: {code}", code=code, may_have_run=self.in_doubt)
+
+    def falter(self, trouble: Exception, /) -> None:
+        """Remember an attempt that ended without an answer."""
+        self.trouble = trouble
+        self.in_doubt, self.in_flight = self.in_doubt or self.in_flight, False
+
+    def fail(self, message: str, code: str) -> None:
+        """Tell the caller that there is no answer."""
+        if not self.done.done():
+            # Not as the future's exception: the event loop would complain of it where the caller just left.
+            self.error = RedisCallError(message, code=code, may_have_run=self.in_doubt or self.in_flight)
+            self.done.set_result(None)
+
+    def succeed(self, replies: Sequence[Reply], read: Reply, replicas: int) -> None:
+        """Give the caller its answer."""
+        if not self.done.done():
+            self.replies, self.read, self.replicas = replies, read, replicas
+            self.in_flight = False
+            self.done.set_result(None)

@@ -1,0 +1,24 @@
+"""Commands as bytes and replies as values (RESP2), by way of hiredis."""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias, cast
+
+import hiredis
+from hiredis import ReplyError
+
+__all__ = ["Argument", "Reply", "ReplyError", "pack"]
+
+_pack = cast("Callable[[tuple[str | bytes | int, ...]], bytes]", cast("Any", hiredis).pack_command)
+
+Argument: TypeAlias = str | bytes | int
+Reply: TypeAlias = "bytes | int | ReplyError | list[Reply] | None"
+
+
+def pack(*arguments: Argument) -> bytes:
+    r"""One command, ready to be written.
+
+    Example:
+        >>> pack("GET", b"mark")
+        b'*2\r\n$3\r\nGET\r\n$4\r\nmark\r\n'
+    """
+    return _pack(arguments)

@@ -1,0 +1,56 @@
+"""Harnesses that bind `ReplayStoreContract` to our own stores."""
+
+from datetime import timedelta
+
+from mintkey.replay.memory import MemoryReplayStore
+from mintkey.replay.redis import RedisReplayStore
+from mintkey.replay.redis_keys import Keys
+from mintkey.testing.contracts.replay_stores import ReplayStoreHarness
+from tests.support.servers import RedisServer
+
+
+class MemoryReplayHarness(ReplayStoreHarness):
+    """The memory dies with the store: another store is another memory."""
+
+    memory_is_shared = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stores: dict[bool, MemoryReplayStore] = {}
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        for store in self._stores.values():
+            await store.aclose()
+
+    async def store(self, *, fence: bool = True) -> MemoryReplayStore:
+        return self._stores.setdefault(fence, MemoryReplayStore(clock=self.clock, fence=fence))
+
+    async def lose_memory(self) -> None:
+        self._stores.clear()
+
+
+class RedisReplayHarness(ReplayStoreHarness):
+    """Stores on a real server, whose clock nobody moves."""
+
+    time_is_real = True
+
+    def __init__(self, server: RedisServer) -> None:
+        super().__init__()
+        self._server = server
+        self._stores: list[RedisReplayStore] = []
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        for store in self._stores:
+            await store.aclose()
+
+    async def store(self, *, fence: bool = True) -> RedisReplayStore:
+        self._stores.append(RedisReplayStore(self._server.url, clock=self.clock, fence=fence))
+        return self._stores[-1]
+
+    async def lose_memory(self) -> None:
+        await self._server.send("FLUSHALL")
+
+    async def life_left(self, key: str, /) -> timedelta | None:
+        _, name = Keys("mk").mark(key)
+        left = await self._server.send("PTTL", name)
+        return None if left < 0 else timedelta(milliseconds=left)

@@ -1,0 +1,65 @@
+"""The answer of a call, once it has one, is final."""
+
+import asyncio
+
+import pytest
+from hiredis import ReplyError
+
+from mintkey.redis.calls import Call
+from mintkey.redis.errors import RedisCallError, code_of
+
+
+@pytest.fixture
+async def call() -> Call:
+    call = Call(b"", 1)
+    call.done = asyncio.get_running_loop().create_future()
+    return call
+
+
+async def test_an_answer_after_a_failure_is_ignored(call: Call) -> None:
+    call.fail("too late", "timeout")
+    call.succeed([1], None, 0)
+    call.fail("again", "other")
+    assert call.error is not None
+    assert call.error.code == "timeout"
+    assert call.replies == ()
+
+
+async def test_an_answer_for_a_caller_who_left_is_ignored(call: Call) -> None:
+    call.done.cancel()
+    call.succeed([1], None, 0)
+    call.fail("too late", "timeout")
+    assert call.error is None
+
+
+async def test_doubt_comes_from_what_was_sent_and_stays(call: Call) -> None:
+    call.falter(OSError())
+    assert not call.in_doubt
+    call.in_flight = True
+    call.falter(OSError())
+    assert call.in_doubt
+    call.falter(OSError())
+    call.fail("no answer", "timeout")
+    assert call.error is not None
+    assert call.error.may_have_run
+    assert call.again().in_doubt
+
+
+async def test_an_error_reply_is_raised_by_its_code_alone(call: Call) -> None:
+    call.succeed([b"fine", ReplyError("WRONGTYPE of key mk{0}secret")], None, 0)
+    with pytest.raises(RedisCallError) as caught:
+        call.raise_error_reply()
+    assert caught.value.code == "WRONGTYPE"
+    assert "secret" not in str(caught.value)
+    assert not caught.value.may_have_run
+
+
+async def test_an_error_of_the_shared_read_counts_as_well(call: Call) -> None:
+    call.succeed([b"fine"], ReplyError("LOADING the dataset"), 0)
+    with pytest.raises(RedisCallError):
+        call.raise_error_reply()
+
+
+@pytest.mark.parametrize(("text", "code"), [("READONLY no", "READONLY"), ("oops", "ERR"), ("", "ERR"), ("A1 b", "ERR")])
+def test_a_code_is_a_word_in_capitals(text: str, code: str) -> None:
+    assert code_of(ReplyError(text)) == code

@@ -1,0 +1,17 @@
+"""Every ring store keeps the contract."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from mintkey.testing.contracts.ring_stores import KeyRingStoreContract, RingStoreHarness
+from tests.support.key_harness import STORES, OpenStores
+
+
+class TestRingStores(KeyRingStoreContract):
+    @pytest.fixture(params=STORES)
+    async def harness(self, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RingStoreHarness]:
+        open_stores: OpenStores = request.param
+        async with open_stores(tmp_path) as harness:
+            yield harness

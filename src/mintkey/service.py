@@ -1,0 +1,299 @@
+"""Minting: a purpose and a request become a claim set, a grant, a signature, a token."""
+
+import asyncio
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Self, TypeVar
+
+import anyio
+import anyio.lowlevel
+
+from mintkey import ids
+from mintkey.cache import VerificationCache
+from mintkey.clock import Clock, from_timestamp
+from mintkey.errors import ConfigurationError, MintkeyError
+from mintkey.events import Hook, Minted
+from mintkey.health import Check, Health
+from mintkey.issuing import Draft, check_headers, draft
+from mintkey.jose.compact import assemble, compose, header_segment
+from mintkey.keys.base import IKeyProvider, JWKSet, KeyState, Maintained, SigningKey
+from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.sealing import Plaintext, Sealer
+from mintkey.purpose import Purpose
+from mintkey.replay.base import ReplayStore
+from mintkey.tokens import MintedToken, MintRequest
+from mintkey.verifier import TokenVerifier
+
+__all__ = ["TokenService"]
+
+C = TypeVar("C")
+
+_log = logging.getLogger("mintkey")
+
+_KEPT_HEADERS = 256
+"""Header segments kept: one for each key that signs and each type, so a handful."""
+
+_BURST = 64
+"""Signatures in a row before the loop gets its turn: a few milliseconds."""
+
+
+class TokenService(TokenVerifier):
+    """Mints tokens, and does all that a `TokenVerifier` does.
+
+    Args:
+        issuer: The `iss` of every token (RFC 7519 §4.1.1).
+        keys: Holds and rotates the keys.
+        replay: Remembers what was spent and revoked; needed by single-use and revocable purposes.
+        clock: Where time comes from; by default the machine's.
+        hooks: Told of every outcome.
+        cache: Lets tokens for many uses skip the signature when they come again; by default none is kept.
+        max_token_bytes: A longer token is refused unread, and never minted.
+
+    Raises:
+        ConfigurationError: A setting does not fit; all problems at once (`configuration`).
+
+    Example:
+        ```python
+        async with TokenService(
+            issuer="https://myapp.example", keys=MemoryKeyProvider(), replay=MemoryReplayStore()
+        ) as tokens:
+            token = await tokens.mint(LOGIN, subject="20")
+            used = await tokens.verify(token, LOGIN)
+        ```
+    """
+
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        keys: IKeyProvider,
+        replay: ReplayStore | None = None,
+        clock: Clock | None = None,
+        hooks: Sequence[Hook] = (),
+        cache: VerificationCache | None = None,
+        max_token_bytes: int = 16_384,
+    ) -> None:
+        super().__init__(
+            issuer=issuer,
+            keys=keys,
+            replay=replay,
+            clock=clock,
+            hooks=hooks,
+            cache=cache,
+            max_token_bytes=max_token_bytes,
+        )
+        self._provider = keys
+        self._upkeep: asyncio.Task[None] | None = None
+        self._headers: dict[tuple[str, str], bytes] = {}
+
+    @classmethod
+    def from_url(
+        cls,
+        url: str,
+        *,
+        issuer: str,
+        policy: RotationPolicy | None = None,
+        sealer: Sealer | Plaintext | None = None,
+        clock: Clock | None = None,
+        hooks: Sequence[Hook] = (),
+        cache: VerificationCache | None = None,
+    ) -> "TokenService":
+        """A service whose keys and marks are in one place; it closes what it built.
+
+        Args:
+            url: `memory://`, `file:///directory` or `sqlite:///file.db`.
+            issuer: As for `TokenService`.
+            policy: When keys rotate; by default `RotationPolicy()`.
+            sealer: Seals private keys at rest; needed by `sqlite`, where `Plaintext()` says that they may lie open.
+            clock: As for `TokenService`.
+            hooks: As for `TokenService`.
+            cache: As for `TokenService`.
+
+        Raises:
+            ConfigurationError: The URL or a setting does not fit (`configuration`).
+            MissingExtraError: The scheme needs an extra that is not installed (`extra_missing`).
+            UnsupportedOperationError: There is no key ring for this scheme yet (`unsupported`).
+        """
+        from mintkey.places import place_of  # noqa: PLC0415 - the one arrow that points outward, followed on demand
+
+        keys, replay = place_of(url, policy=policy or RotationPolicy(), sealer=sealer, clock=clock)
+        return cls(issuer=issuer, keys=keys, replay=replay, clock=clock, hooks=hooks, cache=cache)
+
+    async def mint(
+        self,
+        purpose: Purpose[C],
+        /,
+        *,
+        subject: str | None = None,
+        claims: C | None = None,
+        scopes: Collection[str] = (),
+        audience: str | Sequence[str] | None = None,
+        lifetime: timedelta | None = None,
+        not_before: datetime | None = None,
+        token_id: str | None = None,
+        headers: Mapping[str, object] | None = None,
+        kid: str | None = None,
+    ) -> MintedToken:
+        """A new token.
+
+        Args:
+            purpose: What it is for.
+            subject: The `sub`.
+            claims: Private claims, of the purpose's type; never changed, and never a registered claim.
+            scopes: The `scope`, words without spaces.
+            audience: The `aud`; by default the purpose's.
+            lifetime: Shorter than the purpose's; by default the purpose's.
+            not_before: The `nbf`, an aware datetime.
+            token_id: The `jti`; by default 128 random bits.
+            headers: Private header members that the purpose names.
+            kid: Pins the key version that signs: the active or the pending one.
+
+        Raises:
+            ConfigurationError: An argument contradicts the purpose or the keys; all problems at once
+                (`configuration`).
+            KeyProviderError: No key can sign right now (`keys_unavailable`, `signing_failed`, `rotation_conflict`,
+                `key_exhausted`).
+            ReplayStoreError: The store of a stateful purpose cannot be opened (`replay_unavailable`).
+        """
+        request = MintRequest(
+            subject=subject,
+            claims=claims,
+            scopes=scopes,
+            audience=audience,
+            lifetime=lifetime,
+            not_before=not_before,
+            token_id=token_id,
+        )
+        prepared = self._draft(purpose, request)
+        if headers:
+            check_headers(purpose, headers)
+        await self._open_for(purpose)
+        grant = await self._provider.acquire(1, kid=kid)
+        token = await self._sign(purpose, prepared, grant.key, headers or {})
+        self._tell(Minted(purpose=purpose.name, key_id=token.key_id))
+        return token
+
+    async def mint_many(self, purpose: Purpose[C], requests: Iterable[MintRequest[C]], /) -> list[MintedToken]:
+        """Many new tokens, in the order of the requests; either all requests fit or none is minted.
+
+        Args:
+            purpose: What they are for.
+            requests: What each is to say.
+
+        Raises:
+            ConfigurationError: A request contradicts the purpose; its position is named (`configuration`).
+            KeyProviderError: As for `mint`; what was minted so far is lost.
+            ReplayStoreError: As for `mint`.
+        """
+        prepared = self._draft_all(purpose, requests)
+        await self._open_for(purpose)
+        tokens: list[MintedToken] = []
+        while len(tokens) < len(prepared):
+            grant = await self._provider.acquire(len(prepared) - len(tokens))
+            first = len(tokens)
+            for one in prepared[first : first + grant.count]:
+                tokens.append(await self._sign(purpose, one, grant.key, {}))
+                if len(tokens) % _BURST == 0:
+                    await anyio.lowlevel.checkpoint()
+            self._tell(Minted(purpose=purpose.name, key_id=grant.key.kid, count=len(tokens) - first))
+        return tokens
+
+    async def jwks(self) -> JWKSet:
+        """The public keys to publish, with an ETag and how long they may be cached (RFC 7517 §5).
+
+        Raises:
+            KeyProviderError: The keys cannot be read (`keys_unavailable`).
+        """
+        return await self._provider.jwks()
+
+    async def health(self) -> Health:
+        """Whether keys and store can do their work right now; asks both, never raises for either."""
+        return Health({"keys": await self._keys_health(), "replay": await self._replay_health()})
+
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        if isinstance(self._provider, Maintained):
+            # A task of the loop and not of a task group: a service may be left by another task than the one that
+            # entered it, as test fixtures and frameworks do.
+            self._upkeep = asyncio.create_task(_maintain(self._provider), name="mintkey-maintain")
+        return self
+
+    async def aclose(self) -> None:
+        """Stop the work ahead of time, then take back what this service opened; closing twice does nothing."""
+        upkeep, self._upkeep = self._upkeep, None
+        if upkeep is not None:
+            upkeep.cancel()
+            await asyncio.wait([upkeep])
+        await super().aclose()
+
+    def _draft(self, purpose: Purpose[C], request: MintRequest[C]) -> Draft:
+        return draft(purpose, request, issuer=self._issuer, max_token_age=self._provider.max_token_age)
+
+    def _draft_all(self, purpose: Purpose[C], requests: Iterable[MintRequest[C]]) -> list[Draft]:
+        prepared: list[Draft] = []
+        problems: list[str] = []
+        for position, request in enumerate(requests):
+            try:
+                prepared.append(self._draft(purpose, request))
+            except ConfigurationError as error:
+                problems.append(f"request {position}: {error}")
+        ConfigurationError.raise_if(problems)
+        return prepared
+
+    async def _sign(
+        self, purpose: Purpose[Any], prepared: Draft, key: SigningKey, headers: Mapping[str, object]
+    ) -> MintedToken:
+        token_id = prepared.token_id or ids.new_id()
+        payload, expires_at = prepared.payload(now=self._clock.time(), token_id=token_id)
+        signed = compose(self._header(purpose, key, headers), payload)
+        token = assemble(signed, await key.sign(signed))
+        if len(token) > self._max_token_bytes:
+            raise ConfigurationError(
+                f"{purpose.name}: a token of {len(token)} bytes would be refused, max_token_bytes is "
+                f"{self._max_token_bytes}: put less into the claims"
+            )
+        return MintedToken(
+            token, id=token_id, expires_at=from_timestamp(expires_at), key_id=key.kid, purpose=purpose.name
+        )
+
+    def _header(self, purpose: Purpose[Any], key: SigningKey, headers: Mapping[str, object]) -> bytes:
+        if headers:
+            return header_segment(kid=key.kid, algorithm=key.algorithm, typ=purpose.typ, headers=headers)
+        found = self._headers.get((key.kid, purpose.typ))
+        if found is None:
+            if len(self._headers) >= _KEPT_HEADERS:
+                self._headers.clear()
+            found = header_segment(kid=key.kid, algorithm=key.algorithm, typ=purpose.typ)
+            self._headers[key.kid, purpose.typ] = found
+        return found
+
+    async def _keys_health(self) -> Check:
+        try:
+            versions = await self._provider.versions()
+        except MintkeyError as error:
+            return Check(ok=False, word=error.reason, figure=0)
+        active = any(version.state is KeyState.ACTIVE for version in versions)
+        return Check(ok=active, word="active" if active else "none", figure=len(versions))
+
+    async def _replay_health(self) -> Check:
+        if self._replay is None:
+            return Check(ok=True, word="none", figure=0)
+        began = self._clock.monotonic()
+        try:
+            await self._replay.status(ids.new_id(), issued_at=from_timestamp(self._clock.time()))
+        except MintkeyError as error:
+            return Check(ok=False, word=error.reason, figure=0)
+        return Check(ok=True, word="ready", figure=round((self._clock.monotonic() - began) * 1000, 3))
+
+
+async def _maintain(provider: Maintained) -> None:
+    """Do a provider's work ahead of its callers, for as long as the service is entered."""
+    while True:
+        try:
+            pause = await provider.maintain()
+        except MintkeyError as error:
+            # The callers meet the same trouble and report it; here it must not end the upkeep.
+            _log.warning("key maintenance failed: %s", error.reason)
+            pause = timedelta(seconds=1)
+        await anyio.sleep(max(0.05, pause.total_seconds()))

@@ -1,0 +1,135 @@
+"""From a checked token to the replay store and back: names in, words out, errors raised."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from mintkey.claims.registered import RegisteredClaims
+from mintkey.clock import from_timestamp
+from mintkey.errors import (
+    MintkeyError,
+    Reason,
+    ReplayStoreError,
+    TokenReplayedError,
+    TokenRevokedError,
+    UnsupportedOperationError,
+)
+from mintkey.purpose import Purpose
+from mintkey.replay.base import ClaimOutcome, ClaimStatus, ReplayStore, RevocationStore
+from mintkey.replay.marks import mark_name, subject_name
+
+__all__ = ["Mark", "Spender"]
+
+
+class Mark:
+    """The mark of one token: its name in the store and the times that the store needs."""
+
+    __slots__ = ("expires_at", "issued_at", "name")
+
+    name: str
+    issued_at: datetime
+    expires_at: datetime
+
+    def __init__(self, claims: RegisteredClaims, purpose: Purpose[Any]) -> None:
+        self.name = mark_name(claims.issuer, purpose.name, claims.token_id)
+        self.issued_at = from_timestamp(claims.issued_at)
+        # Not exp: a token that is accepted within the leeway must still be remembered.
+        self.expires_at = from_timestamp(claims.expires_at) + purpose.leeway
+
+
+class Spender:
+    """A replay store as verification uses it: every refusal is the error of its kind."""
+
+    def __init__(self, store: ReplayStore, *, issuer: str) -> None:
+        self._store = store
+        self._issuer = issuer
+
+    async def look(self, mark: Mark) -> None:
+        """Refuse a token that was spent or revoked, changing nothing; a reservation does not matter.
+
+        Raises:
+            TokenReplayedError: Spent (`replayed`), or nobody can know (`replay_unprovable`).
+            TokenRevokedError: Revoked (`revoked`).
+            ReplayStoreError: The store cannot answer (`replay_unavailable`).
+        """
+        status = await self._store.status(mark.name, issued_at=mark.issued_at)
+        if status not in _HARMLESS:
+            raise _refusal(status)
+
+    async def check_subject(self, claims: RegisteredClaims, purpose: Purpose[Any]) -> None:
+        """Refuse a token that was issued before the cut-off of its subject.
+
+        Raises:
+            TokenRevokedError: It was (`revoked`).
+            ReplayStoreError: The store cannot answer (`replay_unavailable`).
+        """
+        if claims.subject is None or not isinstance(self._store, RevocationStore):
+            return
+        before = await self._store.cut_off_before(subject_name(self._issuer, purpose.name, claims.subject))
+        if before is not None and claims.issued_at < before.timestamp():
+            raise TokenRevokedError("everything of the token's subject was revoked")
+
+    async def claim(self, mark: Mark, *, owner: str, lease: timedelta | None = None) -> None:
+        """Spend a token, or reserve it for the lease.
+
+        Raises:
+            TokenReplayedError: Spent before (`replayed`), or nobody can know (`replay_unprovable`).
+            TokenRevokedError: Revoked (`revoked`).
+            ReplayStoreError: Reserved by somebody else (`token_reserved`), or the store cannot answer
+                (`replay_unavailable`, `replay_outcome_unknown`).
+        """
+        outcome = await self._store.claim(
+            mark.name, owner=owner, issued_at=mark.issued_at, expires_at=mark.expires_at, lease=lease
+        )
+        if outcome is not ClaimOutcome.ACCEPTED:
+            raise _refusal(outcome)
+
+    async def commit(self, mark: Mark, *, owner: str) -> None:
+        """Turn a reservation into a spent mark.
+
+        Raises:
+            TokenReplayedError: The lease ran out and somebody else took the token (`replayed`).
+            ReplayStoreError: The store cannot answer (`replay_unavailable`, `replay_outcome_unknown`).
+        """
+        if not await self._store.commit(mark.name, owner=owner, expires_at=mark.expires_at):
+            raise TokenReplayedError("the lease ran out before the block ended, and somebody else took the token")
+
+    async def release(self, mark: Mark, *, owner: str) -> None:
+        """Give a reservation back."""
+        await self._store.release(mark.name, owner=owner)
+
+    async def revoke(self, name: str, *, expires_at: datetime) -> None:
+        """Revoke a token by the name of its mark."""
+        await self._store.revoke(name, expires_at=expires_at)
+
+    async def cut_off(self, subject: str, purpose: Purpose[Any], *, before: datetime) -> None:
+        """Refuse everything of a subject that was issued before an instant.
+
+        Raises:
+            UnsupportedOperationError: The store keeps no cut-offs (`unsupported`).
+            ReplayStoreError: The store cannot answer (`replay_unavailable`, `replay_outcome_unknown`).
+        """
+        if not isinstance(self._store, RevocationStore):
+            raise UnsupportedOperationError(f"{type(self._store).__name__} keeps no cut-offs per subject")
+        await self._store.cut_off(
+            subject_name(self._issuer, purpose.name, subject),
+            before=before,
+            expires_at=before + purpose.lifetime + purpose.leeway,
+        )
+
+
+_HARMLESS = frozenset({ClaimStatus.UNUSED, ClaimStatus.RESERVED})
+
+
+def _refusal(word: ClaimOutcome | ClaimStatus) -> MintkeyError:
+    match word.value:
+        case "spent":
+            return TokenReplayedError("the token was spent before")
+        case "revoked":
+            return TokenRevokedError("the token was revoked")
+        case "reserved":
+            return ReplayStoreError("somebody else is spending the token right now", reason=Reason.TOKEN_RESERVED)
+        case _:
+            return TokenReplayedError(
+                "the token is older than the store's memory, so nobody can know whether it was spent",
+                reason=Reason.REPLAY_UNPROVABLE,
+            )

@@ -1,0 +1,15 @@
+"""The command line, `mintkey`: keys, tokens, the public key set and a demonstration.
+
+Results go to stdout, everything else to stderr. `--json` after a command makes both of them JSON: the result as one
+line on stdout, an error as one line `{"error": {"reason": …, "message": …, "retryable": …}}` on stderr.
+
+| exit code | meaning |
+|---|---|
+| 0 | done |
+| 1 | the token was refused, or the demonstration found a promise broken |
+| 2 | usage or configuration is wrong, a missing extra included |
+| 3 | a backend (store, file system) did not do its part |
+| 130, 141 | interrupted; nobody reads the output any more |
+"""
+
+__all__: list[str] = []

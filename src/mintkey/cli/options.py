@@ -1,0 +1,72 @@
+"""The options that commands share."""
+
+from typing import Annotated
+
+import typer
+
+__all__ = [
+    "AudienceOption",
+    "IssuerOption",
+    "JsonOption",
+    "LifetimeOption",
+    "PurposeArgument",
+    "RevocableOption",
+    "ScopeOption",
+    "SingleUseOption",
+    "StoreOption",
+    "TypOption",
+    "show_help",
+]
+
+# Variables are read by `settings`, which names all mistakes at once; the parser would stop at the first.
+
+PurposeArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="PURPOSE",
+        help="magic-link, email-verify, password-reset, payment-approval, access, refresh, service, or a name of your "
+        "own.",
+        show_default=False,
+    ),
+]
+StoreOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Where keys and marks are: sqlite:///file.db or file:///directory. [MINTKEY_STORE; default: a file in "
+        "your data directory]",
+        show_default=False,
+    ),
+]
+IssuerOption = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="The iss of your tokens. [MINTKEY_ISSUER]", show_default=False)
+]
+AudienceOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="TEXT", help="The aud; may be repeated. [MINTKEY_AUDIENCE, with commas]", show_default=False),
+]
+LifetimeOption = Annotated[
+    str | None,
+    typer.Option(metavar="DURATION", help="As in 90s, 10m, 1h30m, 7d. [MINTKEY_LIFETIME]", show_default=False),
+]
+ScopeOption = Annotated[
+    list[str] | None, typer.Option(metavar="WORD", help="A scope; may be repeated.", show_default=False)
+]
+SingleUseOption = Annotated[bool, typer.Option("--single-use", help="A purpose of your own: verifying spends.")]
+RevocableOption = Annotated[bool, typer.Option("--revocable", help="A purpose of your own: tokens can be revoked.")]
+TypOption = Annotated[
+    str | None,
+    typer.Option(metavar="TEXT", help="A purpose of your own: the typ, else PURPOSE+jwt.", show_default=False),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One line of JSON, for programs; errors too.")]
+
+
+def show_help(context: typer.Context) -> None:
+    """Show the help of a group that was called without a command.
+
+    Raises:
+        Exit: There was none; that is wrong usage.
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)

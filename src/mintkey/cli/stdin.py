@@ -1,0 +1,29 @@
+"""What comes in by stdin: a token, or a yes."""
+
+import sys
+
+__all__ = ["ask", "has_terminal", "read_token"]
+
+_LIMIT = 65_536
+"""More than any token may have, white space around it included; what is over it is never read."""
+
+
+def read_token() -> str:
+    """The token on stdin, without the white space around it; whatever else was there is for the gate to refuse."""
+    if has_terminal():
+        print("paste the token and press Enter:", file=sys.stderr)
+        content = sys.stdin.buffer.readline(_LIMIT + 1)
+    else:
+        content = sys.stdin.buffer.read(_LIMIT + 1)
+    return content.decode("ascii", "replace").strip()
+
+
+def has_terminal() -> bool:
+    """Whether a person sits at stdin."""
+    return sys.stdin.isatty()
+
+
+def ask(question: str, /) -> bool:
+    """Whether the person says yes; anything else is a no."""
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}

@@ -1,0 +1,124 @@
+"""Options win over variables, and every mistake is named."""
+
+from datetime import timedelta
+
+from mintkey.cli.settings import read_settings
+from mintkey.keys import RotationPolicy, Sealer
+
+ISSUER = {"MINTKEY_ISSUER": "https://myapp.example"}
+
+
+def read(environ, **options):
+    problems = []
+    return read_settings(environ, problems, store=options.pop("store", None), **options), problems
+
+
+def test_nothing_set_is_nothing_wrong():
+    settings, problems = read({})
+
+    assert not problems
+    assert (settings.store, settings.issuer, settings.audience, settings.lifetime) == (None, "", (), None)
+    assert (settings.policy, settings.sealer) == (RotationPolicy(), None)
+
+
+def test_variables_are_read():
+    settings, problems = read(
+        {
+            **ISSUER,
+            "MINTKEY_STORE": "sqlite:///a.db",
+            "MINTKEY_AUDIENCE": "web, app,",
+            "MINTKEY_LIFETIME": "5m",
+            "MINTKEY_SEAL_KEYS": f"{Sealer.generate_key()}, {Sealer.generate_key()}",
+        }
+    )
+
+    assert not problems
+    assert (settings.store, settings.issuer) == ("sqlite:///a.db", "https://myapp.example")
+    assert (settings.audience, settings.lifetime) == (("web", "app"), timedelta(minutes=5))
+    assert "2 key(s)" in repr(settings.sealer)
+
+
+def test_options_win():
+    variables = {**ISSUER, "MINTKEY_STORE": "a", "MINTKEY_AUDIENCE": "a", "MINTKEY_LIFETIME": "nonsense"}
+
+    settings, problems = read(variables, store="b", issuer="b", audience=["b", "c"], lifetime="1m")
+
+    assert not problems
+    assert (settings.store, settings.issuer, settings.audience) == ("b", "b", ("b", "c"))
+    assert settings.lifetime == timedelta(minutes=1)
+
+
+def test_the_policy_is_that_of_the_application():
+    settings, problems = read(
+        {
+            "MINTKEY_ROTATE_EVERY": "7d",
+            "MINTKEY_MAX_MINTS": "1000",
+            "MINTKEY_PREVIOUS_TTL": "2d",
+            "MINTKEY_PUBLISH_AHEAD": "1h",
+        }
+    )
+
+    assert not problems
+    assert settings.policy == RotationPolicy(
+        every=timedelta(days=7),
+        max_mints=1000,
+        previous_ttl=timedelta(days=2),
+        publish_ahead=timedelta(hours=1),
+    )
+
+
+def test_a_ring_may_never_rotate_by_time_and_publish_nothing_ahead():
+    settings, problems = read({"MINTKEY_ROTATE_EVERY": "never", "MINTKEY_PUBLISH_AHEAD": "0"})
+
+    assert not problems
+    assert (settings.policy.every, settings.policy.publish_ahead) == (None, timedelta(0))
+
+
+def test_an_empty_variable_counts_as_not_set():
+    names = ("STORE", "ISSUER", "AUDIENCE", "LIFETIME", "SEAL_KEYS", "ROTATE_EVERY", "MAX_MINTS", "PREVIOUS_TTL")
+
+    assert read({f"MINTKEY_{name}": "" for name in names}) == read({})
+
+
+def test_every_mistake_is_named_at_once_without_its_value():
+    _, problems = read(
+        {
+            "MINTKEY_LIFETIME": "secret",
+            "MINTKEY_SEAL_KEYS": "secret",
+            "MINTKEY_ROTATE_EVERY": "secret",
+            "MINTKEY_MAX_MINTS": "-1",
+            "MINTKEY_PREVIOUS_TTL": "secret",
+            "MINTKEY_PUBLISH_AHEAD": "secret",
+        },
+        needs_issuer=True,
+    )
+
+    assert {problem.split()[0] for problem in problems} == {
+        "MINTKEY_LIFETIME",
+        "MINTKEY_SEAL_KEYS",
+        "MINTKEY_ROTATE_EVERY",
+        "MINTKEY_MAX_MINTS",
+        "MINTKEY_PREVIOUS_TTL",
+        "MINTKEY_PUBLISH_AHEAD",
+        "the",
+    }
+    assert problems[-1] == "the issuer is not set: give --issuer or MINTKEY_ISSUER, the iss of your tokens"
+    assert "secret" not in " ".join(problems)
+
+
+def test_empty_options_are_mistakes():
+    _, problems = read(ISSUER, store="", issuer="", audience=[""], lifetime="")
+
+    assert [problem.split()[0] for problem in problems] == ["--store", "--issuer", "--audience", "--lifetime"]
+
+
+def test_an_empty_issuer_is_named_once():
+    _, problems = read(ISSUER, issuer="", needs_issuer=True)
+
+    assert len(problems) == 1
+
+
+def test_the_repr_shows_no_seal_key():
+    key = Sealer.generate_key()
+
+    assert key not in repr(read({"MINTKEY_SEAL_KEYS": key})[0])

@@ -1,0 +1,71 @@
+"""What the README shows runs, says what it says, and its commands are the ones that CI runs."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str, text: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_example_runs_as_it_stands(tmp_path):
+    (example,) = blocks("python", README)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", example],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("https://myapp.example/login?token=ey")
+    assert lines[1:] == ["for alice@example.com", "signed in: 20", "refused: replayed"]
+
+
+def test_the_readme_is_short():
+    assert len(README.split()) < 600
+
+
+def test_ci_runs_the_readmes_test_command_and_nothing_else():
+    _, test_command = blocks("sh", README)
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert test_command.strip() in script
+    commands = [line for line in script.splitlines() if line and not line.startswith("#")]
+    assert len(commands) == 3
+
+
+def links(page: Path) -> list[str]:
+    found = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
+    return [link for link in found if "://" not in link]
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
+)
+def test_every_link_leads_somewhere(page):
+    for link in links(page):
+        assert (page.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_every_test_that_a_page_names_exists(page):
+    for path, name in re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", page.read_text(encoding="utf-8")):
+        source = (ROOT / path).read_text(encoding="utf-8")
+        assert name in source, f"{path}::{name}"
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_every_promise_of_a_contract_that_a_page_names_is_tested(page):
+    contracts = (ROOT / "src" / "mintkey" / "testing" / "contracts").glob("*.py")
+    source = "".join(path.read_text(encoding="utf-8") for path in contracts)
+    for name in re.findall(r"`(test_\w+)`", page.read_text(encoding="utf-8")):
+        assert f"async def {name}(" in source, name

@@ -1,0 +1,67 @@
+"""The public surface is the one that is documented, lazily where it is optional, and nothing else is imported."""
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import mintkey
+import mintkey.jose
+import mintkey.keys
+import mintkey.replay
+import mintkey.testing
+
+ROOT_NAMES = """
+TokenService TokenVerifier Purpose MintedToken VerifiedToken PeekedToken MintRequest VerificationCache Clock SystemClock
+Reason __version__ presets MintkeyError ConfigurationError MissingExtraError UnsupportedOperationError InvalidTokenError
+MalformedTokenError SignatureError KeyNotFoundError KeyRevokedError PurposeMismatchError ClaimError ExpiredTokenError
+NotYetValidError TokenReplayedError TokenRevokedError InsufficientScopeError BackendError KeyProviderError
+ReplayStoreError RemoteKeysError TokenEndpointError
+""".split()
+
+OPTIONAL = "redis sqlalchemy aiosqlite typer rich pydantic msgspec orjson nacl httpx2 fastapi hypothesis pytest".split()
+
+
+def modules():
+    for found in pkgutil.walk_packages(mintkey.__path__, "mintkey."):
+        if found.name != "mintkey.__main__":
+            yield found.name
+
+
+def test_the_root_offers_exactly_what_is_documented():
+    assert sorted(mintkey.__all__) == sorted(ROOT_NAMES)
+
+
+@pytest.mark.parametrize("room", [mintkey, mintkey.keys, mintkey.replay, mintkey.jose, mintkey.testing], ids=str)
+def test_every_offered_name_exists_and_is_documented(room):
+    for name in room.__all__:
+        value = getattr(room, name)
+        if inspect.isclass(value) or inspect.isfunction(value):
+            assert inspect.getdoc(value), name
+    with pytest.raises(AttributeError, match="no_such_name"):
+        room.no_such_name  # noqa: B018 - the access is the test
+
+
+def test_importing_the_root_imports_nothing_optional():
+    code = f"import sys, mintkey; print([name for name in {OPTIONAL!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", list(modules()))
+def test_every_module_says_what_it_is_for_and_lists_what_it_offers(name):
+    module = importlib.import_module(name)
+    assert module.__doc__, name
+    if not name.endswith(("_version", "__init__")) and not hasattr(module, "__path__"):
+        for offered in getattr(module, "__all__", ()):
+            assert hasattr(module, offered), offered
+
+
+@pytest.mark.parametrize("name", list(modules()))
+def test_every_doctest_passes(name):
+    result = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
+    assert result.failed == 0

@@ -128,7 +128,7 @@ def test_plaintext_binds_nothing():
 
 def test_all_problems_come_at_once_and_without_the_keys():
     with pytest.raises(ConfigurationError) as caught:
-        Sealer([b"short-secret-bytes", "not base64url!", ONE, base64url.encode(b"x" * 31), None, "", "A" * 43 + "=="])  # type: ignore[list-item]  # the point
+        Sealer([b"short-secret-bytes", "not base64url!", ONE, base64url.encode(b"x" * 31), None, "", "A" * 43 + "=="])
     problems = caught.value.details["problems"]
     assert isinstance(problems, tuple)
     assert [problem.split(" ")[0] for problem in problems] == [

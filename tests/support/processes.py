@@ -1,6 +1,7 @@
-"""Real processes for tests: started together, each with an answer."""
+"""Real processes for tests: a module is imported once, then every task runs in a fork of its own."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -10,55 +11,59 @@ from typing import Any
 
 import anyio
 
-__all__ = ["perform", "results", "say", "workers"]
+__all__ = ["perform", "process", "results", "say"]
 
 _ROOT = Path(__file__).parents[2]
 
+Tasks = Mapping[str, Callable[..., Awaitable[object]]]
+
 
 @contextmanager
-def workers(module: str, *commands: tuple[object, ...]) -> Iterator[list["subprocess.Popen[str]"]]:
-    """Processes that are all ready before any of them begins."""
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-m", module, *map(str, command)],
-            cwd=_ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for command in commands
-    ]
+def process(module: str, *commands: tuple[object, ...]) -> Iterator["subprocess.Popen[str]"]:
+    """A process that does one task by itself, or several in forks; it is killed when the block ends."""
+    arguments = json.dumps([[str(part) for part in command] for command in commands])
+    started = subprocess.Popen([sys.executable, "-m", module, arguments], cwd=_ROOT, stdout=subprocess.PIPE, text=True)
     try:
-        for process in started:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
-        for process in started:
-            assert process.stdin is not None
-            process.stdin.write("go\n")
-            process.stdin.flush()
         yield started
     finally:
-        for process in started:
-            process.kill()
-            process.communicate()
+        started.kill()
+        started.communicate()
 
 
 def results(module: str, *commands: tuple[object, ...]) -> list[Any]:
-    """What came of it, one answer a process."""
-    with workers(module, *commands) as started:
-        answers = [process.communicate(timeout=60)[0] for process in started]
-    return [json.loads(answer) for answer in answers]
+    """What came of tasks that began together, one answer a process."""
+    with process(module, *commands) as started:
+        answers, _ = started.communicate(timeout=60)
+    assert started.returncode == 0
+    return [json.loads(answer) for answer in answers.splitlines()]
 
 
-def perform(tasks: Mapping[str, Callable[..., Awaitable[object]]]) -> None:
-    """In the process itself: do the task that the command line names."""
-    task, *arguments = sys.argv[1:]
-    say("ready")
-    sys.stdin.readline()
-    say(json.dumps(anyio.run(tasks[task], *arguments)))
+def perform(tasks: Tasks) -> None:
+    """In the process itself: do what the command line says."""
+    commands: list[list[str]] = json.loads(sys.argv[1])
+    if len(commands) == 1:
+        _do(tasks, commands[0])
+        return
+    wait, go = os.pipe()
+    children: list[int] = []
+    for command in commands:
+        child = os.fork()
+        if child == 0:
+            os.close(go)
+            os.read(wait, 1)  # ends when the parent closes the other end: all begin together
+            _do(tasks, command)
+            os._exit(0)  # what follows is the parent's
+        children.append(child)
+    os.close(go)
+    statuses = [os.waitpid(child, 0)[1] for child in children]
+    sys.exit(any(statuses))
 
 
 def say(line: str) -> None:
-    """Tell the test something at once."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    """Tell the test something at once, in one write: lines of several processes do not mix."""
+    os.write(sys.stdout.fileno(), f"{line}\n".encode())
+
+
+def _do(tasks: Tasks, command: list[str]) -> None:
+    task, *arguments = command
+    say(json.dumps(anyio.run(tasks[task], *arguments)))

@@ -133,7 +133,7 @@ def _state(row: Row[Any] | None, now: int) -> MarkState | None:
 
 def _outcome(row: Row[Any] | None, claim: Request) -> ClaimOutcome:
     """The answer to a claim that has been tried: the row shows whose it is."""
-    if row is not None and row.owner == claim["by"] and row.expires_at > claim["now"]:
+    if row is not None and row.owner == claim["by"]:
         return ClaimOutcome.ACCEPTED
     state = _state(row, claim["now"])
     # It was to be had, and the claim did not take it: only a fence prevents that.

@@ -130,6 +130,26 @@ async def test_commit_of_what_vanished_spends_it(store: SQLReplayStore, clock: F
     assert await claim(store, clock, key) is ClaimOutcome.SPENT
 
 
+async def test_what_has_expired_is_taken_over_as_if_it_were_not_there(store: SQLReplayStore, clock: FakeClock) -> None:
+    """Also before a purge came by."""
+    claimed, committed, owner = new_id(), new_id(), new_id()
+    for key in (claimed, committed):
+        await claim(store, clock, key)
+    clock.advance(_LIFETIME + SKEW + timedelta(seconds=1))
+    assert await claim(store, clock, claimed, owner=owner) is ClaimOutcome.ACCEPTED
+    assert await claim(store, clock, claimed) is ClaimOutcome.SPENT
+    assert await store.commit(committed, owner=owner, expires_at=clock.now() + _LIFETIME) is True
+    assert await claim(store, clock, committed) is ClaimOutcome.SPENT
+
+
+async def test_commit_never_shortens_a_mark(store: SQLReplayStore, clock: FakeClock) -> None:
+    key, owner = new_id(), new_id()
+    await claim(store, clock, key, owner=owner, lease=timedelta(seconds=30))
+    assert await store.commit(key, owner=owner, expires_at=clock.now()) is True
+    clock.advance(_LIFETIME)
+    assert await claim(store, clock, key) is ClaimOutcome.SPENT
+
+
 async def test_of_concurrent_takers_of_a_lease_that_ran_out_one_wins(make: MakeStore, clock: FakeClock) -> None:
     stores, key = [make(), make()], new_id()
     await claim(stores[0], clock, key, lease=timedelta(seconds=30))

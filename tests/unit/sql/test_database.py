@@ -4,6 +4,7 @@ import asyncio
 import logging
 import shutil
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import closing
 from datetime import timedelta
@@ -40,6 +41,11 @@ async def put_and_fail(connection: AsyncConnection, names: Sequence[str]) -> lis
     raise ValueError("not this one")
 
 
+async def put_apart(connection: AsyncConnection, names: Sequence[str]) -> list[str]:
+    """The same under another name, so that it is not done in one go."""
+    return await put(connection, names)
+
+
 async def names_of(connection: AsyncConnection, requests: Sequence[None]) -> list[list[str]]:
     found = list((await connection.scalars(select(RINGS.c.name).order_by(RINGS.c.name))).all())
     return [found for _ in requests]
@@ -52,6 +58,14 @@ async def stored(database: Database) -> list[str]:
 def tables_in(path: Path) -> set[str]:
     with closing(sqlite3.connect(path)) as file:
         return {name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def connections_left() -> list[threading.Thread]:
+    """The threads of connections that nobody closed."""
+    threads = [thread for thread in threading.enumerate() if "_connection_worker_thread" in thread.name]
+    for thread in threads:
+        thread.join(0.5)  # one that was closed just now is about to end
+    return [thread for thread in threads if thread.is_alive()]
 
 
 @pytest.fixture
@@ -206,7 +220,7 @@ async def test_a_caller_that_leaves_does_not_write_in_the_company_of_others(
             async with anyio.create_task_group() as leaving:
                 leaving.start_soon(database.write, put, "leaving")
                 staying.start_soon(database.write, put, "staying")
-                leaving.start_soon(database.write, put_and_fail, "leaving, too")
+                leaving.start_soon(database.write, put_apart, "leaving, too")
                 await anyio.wait_all_tasks_blocked()
                 leaving.cancel_scope.cancel()
     assert await stored(database) == ["staying"]
@@ -295,6 +309,8 @@ async def test_what_is_no_database_is_an_error(make, tmp_path, damage):
             await stored(database)
         with pytest.raises(KeyProviderError):
             await database.write(put, "a")
+    await database.close()
+    assert await anyio.to_thread.run_sync(connections_left) == []
 
 
 async def test_a_damaged_page_is_an_error(make, database, path):

@@ -75,6 +75,17 @@ def test_the_search_goes_on_behind_a_match_across_fields() -> None:
     assert table.get(first, now=0.0) == Mark(b"s", bytes(15) + b"\x01", 5.0)
 
 
+def test_cleaning_keeps_what_is_not_over() -> None:
+    table = MarkTable()
+    short, long = bytes(16), bytes(15) + b"\x01"
+    table.put(short, Mark(b"s", short, 1.0))
+    table.put(long, Mark(b"s", long, 9.0))
+    for now, left in ((0.5, 2), (2.0, 1), (10.0, 0)):
+        for _ in range(4096):
+            table.clean(now=now)
+        assert len(table) == left
+
+
 def test_many_marks_take_few_bytes_and_are_cleaned_in_small_steps() -> None:
     count = 100_000
     names = [random_bytes(16) for _ in range(count)]

@@ -1,9 +1,11 @@
 """Minting: what a request may ask, what comes out, and what is refused before a key is touched."""
 
+import asyncio
 import dataclasses
 import json
 import pickle
 from base64 import urlsafe_b64decode
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -198,3 +200,14 @@ async def test_any_number_of_types_can_be_minted(mintkey_tokens):
         purpose = Purpose(f"type-{number}", lifetime=MINUTE)
         assert (await mintkey_tokens.mint(purpose)).purpose == purpose.name
     assert len(mintkey_tokens._headers) <= 256
+
+
+async def test_no_key_signs_more_than_its_cap_however_many_mint_at_once(mintkey_clock):
+    keys = MemoryKeyProvider(policy=RotationPolicy(max_mints=7), clock=mintkey_clock)
+    tokens = TokenService(issuer="i", keys=keys, clock=mintkey_clock)
+    minted = await asyncio.gather(*(tokens.mint(LOGIN) for _ in range(200)))
+    by_key = Counter(token.key_id for token in minted)
+    assert max(by_key.values()) == 7
+    assert len(by_key) == 29  # 28 keys used up, and 4 tokens by the last
+    for token in minted:
+        assert (await tokens.verify(token, LOGIN)).key_id == token.key_id

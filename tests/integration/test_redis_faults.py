@@ -268,13 +268,14 @@ async def test_replicas_that_confirm_are_waited_for(own_valkey: RedisServer, rep
 
 async def test_a_frozen_replica_makes_the_outcome_unknown(own_valkey: RedisServer, replica: RedisServer) -> None:
     """Also for the retry, whose `SET … NX` writes nothing."""
-    async with RedisReplayStore(own_valkey.url, replicas=1, timeout=SHORT) as store:
+    async with RedisReplayStore(own_valkey.url, replicas=1, timeout=TIMEOUT) as store:
         replica.freeze()
         owner = new_id()
         for _ in range(2):
             with pytest.raises(ReplayStoreError) as caught:
                 await claim(store, "key", owner=owner)
             assert caught.value.reason is Reason.REPLAY_OUTCOME_UNKNOWN
+            assert caught.value.details["code"] == "NOREPLICAS"
         replica.thaw()
         await asyncio.sleep(0.1)
         assert await claim(store, "key", owner=owner) is ClaimOutcome.ACCEPTED

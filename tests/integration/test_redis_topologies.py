@@ -1,14 +1,19 @@
-"""The same store on Sentinel, on a cluster, behind TLS-less sockets and through every kind of client."""
+"""The same store on Sentinel, on a cluster, behind TLS, and through every kind of client."""
 
 import asyncio
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from time import monotonic, sleep
 
 import anyio
 import pytest
+from blockbuster import BlockBuster
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
 from redis.asyncio.sentinel import Sentinel
 
@@ -67,6 +72,41 @@ async def test_a_unix_socket_will_do(tmp_path: Path) -> None:
     with running("valkey", "--unixsocket", str(path)):
         async with RedisReplayStore(f"unix://{path}") as store:
             await assert_single_use(store)
+
+
+async def test_tls_will_do(tmp_path: Path, no_blocking_calls: BlockBuster) -> None:
+    """The driver reads certificates when it connects, as it does for everybody."""
+    no_blocking_calls.deactivate()
+    certificate, key, port = tmp_path / "cert.pem", tmp_path / "key.pem", free_port()
+    write_certificate(certificate, key)
+    options = ("--tls-port", str(port), "--tls-cert-file", str(certificate), "--tls-key-file", str(key))
+    with running("redis", *options, "--tls-ca-cert-file", str(certificate), "--tls-auth-clients", "no"):
+        async with RedisReplayStore(f"rediss://127.0.0.1:{port}?ssl_ca_certs={certificate}") as store:
+            await assert_single_use(store)
+        untrusting = RedisReplayStore(f"rediss://127.0.0.1:{port}", timeout=SHORT)
+        with pytest.raises(ReplayStoreError) as caught:
+            await claim(untrusting, "key")
+        assert caught.value.reason is Reason.REPLAY_UNAVAILABLE
+
+
+def write_certificate(certificate: Path, key: Path) -> None:
+    private = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "loopback")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, private.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(private, hashes.SHA256())
+    )
+    certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    key.write_bytes(
+        private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
 
 
 @pytest.mark.parametrize("source", ["http://localhost", "localhost", 6379, None])

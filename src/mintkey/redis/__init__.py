@@ -5,9 +5,9 @@ replay/redis, keys/stores/redis     what is stored, and what an answer means
         │
       link                          one set of connections per event loop; follows a moved slot or a new master
         │
-    coalescer                       concurrent calls share one write, one connection, one deadline each
+coalescer · calls                   concurrent calls share one write, one connection, one deadline each
         │
-   wire · topology                  one connection · where the servers are
+ pool · wire · topology              a few connections · one of them · where the servers are
         │
 settings · protocol · errors        what a client or a URL says · bytes · what can go wrong
 ```

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import anyio
 
-from mintkey.errors import ReplayStoreError
+from mintkey.errors import KeyProviderError, Reason, ReplayStoreError
 from mintkey.ids import new_id
+from mintkey.keys.base import SigningGrant
 from mintkey.keys.policy import RotationPolicy
 from mintkey.keys.sealing import Sealer
 from mintkey.keys.sql import SQLKeyProvider
@@ -97,10 +98,21 @@ async def append(path: str, letter: str, times: str) -> object:
     return None
 
 
+async def acquire(provider: SQLKeyProvider) -> SigningGrant:
+    """A grant, asked for again while others keep the file busy: SQLite lets writers in by chance and not in turn."""
+    with anyio.fail_after(_PATIENCE.total_seconds()):
+        while True:
+            try:
+                return await provider.acquire()
+            except KeyProviderError as error:
+                if error.reason is not Reason.KEYS_UNAVAILABLE:
+                    raise
+
+
 async def first_key(path: str) -> object:
     """The kid that signs, from whoever opened the database first."""
     async with SQLKeyProvider(f"sqlite:///{path}", sealer=SEALER) as provider:
-        return (await provider.acquire()).key.kid
+        return (await acquire(provider)).key.kid
 
 
 async def mint(path: str, times: str, cap: str) -> object:
@@ -109,7 +121,7 @@ async def mint(path: str, times: str, cap: str) -> object:
     kids: Counter[str] = Counter()
     async with SQLKeyProvider(f"sqlite:///{path}", policy=policy, sealer=SEALER) as provider:
         for _ in range(int(times)):
-            grant = await provider.acquire()
+            grant = await acquire(provider)
             kids[grant.key.kid] += grant.count
     return kids
 

@@ -13,6 +13,8 @@ from mintkey.sql.schema import MINTS, RINGS
 
 __all__ = ["SQLKeyRingStore"]
 
+_PATIENCE = timedelta(seconds=4)  # less than the engine waits for a store, so that this error is the one to be seen
+
 
 class SQLKeyRingStore(Resource):
     """A `KeyRingStore` in SQLite or PostgreSQL, for any number of processes.
@@ -31,7 +33,7 @@ class SQLKeyRingStore(Resource):
         SQLKeyRingStore('sqlite://')
     """
 
-    def __init__(self, engine_or_url: EngineOrURL, *, timeout: timedelta = timedelta(seconds=2)) -> None:
+    def __init__(self, engine_or_url: EngineOrURL, *, timeout: timedelta = _PATIENCE) -> None:
         self._database = Database(engine_or_url, tables=(RINGS, MINTS), timeout=timeout, failure=_failure)
         self._rings = Rings(self._database.insert)
 

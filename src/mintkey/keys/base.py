@@ -17,6 +17,7 @@ __all__ = [
     "KeyState",
     "KeyVersion",
     "Maintained",
+    "MintReturns",
     "SigningGrant",
     "SigningKey",
     "StoredRing",
@@ -239,12 +240,18 @@ class StoredRing:
     Attributes:
         document: The ring itself, opaque to the store.
         revision: 1 for the first document, one more with every change.
-        mints: Mints reserved so far, by kid; kids without any may be missing.
+        mints: Mints reserved so far and not given back, by kid; kids without any may be missing.
+        returned: Mints given back so far, by kid. Together with `mints` a number that only ever grows: where it went
+            down, the store forgot something.
+        time: What the clock of the store said when it answered, in seconds since the epoch; None if it has none of its
+            own. Only ever compared with this machine's clock, so that an operator can be told.
     """
 
     document: bytes = field(repr=False)
     revision: int
     mints: Mapping[str, int] = field(default_factory=dict[str, int])
+    returned: Mapping[str, int] = field(default_factory=dict[str, int])
+    time: float | None = None
 
 
 class KeyRingStore(Protocol):
@@ -267,6 +274,25 @@ class KeyRingStore(Protocol):
 
     def watch(self, ring: str, /) -> AsyncIterator[int]:
         """Revisions as they appear. An optimisation: polling is the guarantee, and a store may yield nothing."""
+        ...
+
+
+@runtime_checkable
+class MintReturns(Protocol):
+    """A capability of its own: a ring store that takes back mints which were reserved and never used.
+
+    Without it they are wasted, which breaks no promise.
+    """
+
+    async def give_back(self, ring: str, kid: str, /, *, count: int) -> None:
+        """Take back so many reserved mints: `mints` of the kid falls, `returned` rises by as much.
+
+        Unlike every other call of a store it must be executed at most once, whatever becomes of the answer: done
+        twice, it would let a version sign beyond its cap. What the ring or the kid does not have is not taken back.
+
+        Raises:
+            KeyProviderError: The store cannot answer; the mints are wasted, or were taken back (`keys_unavailable`).
+        """
         ...
 
 

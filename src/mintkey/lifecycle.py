@@ -37,6 +37,11 @@ class Resource:
         if self.__openings == 0:
             await self._close()
 
+    async def aclose_unless_open(self) -> None:
+        """Let go of what uses without an opening took, unless somebody has it open."""
+        if self.__openings == 0:
+            await self._close()
+
     async def _open(self) -> None:
         """Make ready; called once for any number of openings."""
 

@@ -14,10 +14,10 @@ from mintkey.cache import VerificationCache
 from mintkey.clock import Clock, from_timestamp
 from mintkey.errors import ConfigurationError, MintkeyError
 from mintkey.events import Hook, Minted
-from mintkey.health import Check, Health
+from mintkey.health import Check, Health, SelfChecking
 from mintkey.issuing import Draft, check_headers, draft
 from mintkey.jose.compact import assemble, compose, header_segment
-from mintkey.keys.base import IKeyProvider, JWKSet, KeyState, Maintained, SigningKey
+from mintkey.keys.base import Algorithm, IKeyProvider, JWKSet, KeyState, Maintained, SigningKey
 from mintkey.keys.policy import RotationPolicy
 from mintkey.keys.sealing import Plaintext, Sealer
 from mintkey.purpose import Purpose
@@ -93,19 +93,36 @@ class TokenService(TokenVerifier):
         url: str,
         *,
         issuer: str,
+        ring: str = "default",
+        algorithm: Algorithm = "EdDSA",
         policy: RotationPolicy | None = None,
         sealer: Sealer | Plaintext | None = None,
+        refresh_interval: timedelta = timedelta(seconds=5),
+        outage_tolerance: timedelta = timedelta(minutes=10),
+        max_clock_skew: timedelta = timedelta(seconds=5),
         clock: Clock | None = None,
         hooks: Sequence[Hook] = (),
         cache: VerificationCache | None = None,
     ) -> "TokenService":
         """A service whose keys and marks are in one place; it closes what it built.
 
+        `memory://`: this process, gone with it. `file:///directory`: the processes of one machine; the marks lie in an
+        SQLite file beside the keys. `sqlite:///file.db`: the processes of one machine, one file for all.
+        `postgresql://user@host/database`: a fleet. `redis://host:port/0`, `rediss://…` (TLS), `unix:///socket`: a
+        fleet and one server; `redis+cluster://host:port,host:port` a cluster, and
+        `redis+sentinel://host:port,host:port/service` the master that Sentinel names, both with `rediss+` too.
+
         Args:
-            url: `memory://`, `file:///directory` or `sqlite:///file.db`.
+            url: One of these.
             issuer: As for `TokenService`.
-            policy: When keys rotate; by default `RotationPolicy()`.
-            sealer: Seals private keys at rest; needed by `sqlite`, where `Plaintext()` says that they may lie open.
+            ring: The name of the key ring; one place may hold several.
+            algorithm: What new key versions are for.
+            policy: When keys rotate; by default `RotationPolicy()`. The same in every process of a fleet.
+            sealer: Seals private keys at rest. SQLite, PostgreSQL and Redis need one, or `Plaintext()`, which says that
+                private keys may lie open.
+            refresh_interval: How old this process's view of the ring may become.
+            outage_tolerance: How long signing and verifying go on while the place is away.
+            max_clock_skew: How far the clocks of processes and verifiers may differ.
             clock: As for `TokenService`.
             hooks: As for `TokenService`.
             cache: As for `TokenService`.
@@ -113,11 +130,20 @@ class TokenService(TokenVerifier):
         Raises:
             ConfigurationError: The URL or a setting does not fit (`configuration`).
             MissingExtraError: The scheme needs an extra that is not installed (`extra_missing`).
-            UnsupportedOperationError: There is no key ring for this scheme yet (`unsupported`).
         """
         from mintkey.places import place_of  # noqa: PLC0415 - the one arrow that points outward, followed on demand
 
-        keys, replay = place_of(url, policy=policy or RotationPolicy(), sealer=sealer, clock=clock)
+        keys, replay = place_of(
+            url,
+            ring=ring,
+            algorithm=algorithm,
+            policy=policy or RotationPolicy(),
+            sealer=sealer,
+            clock=clock,
+            refresh_interval=refresh_interval,
+            outage_tolerance=outage_tolerance,
+            max_clock_skew=max_clock_skew,
+        )
         return cls(issuer=issuer, keys=keys, replay=replay, clock=clock, hooks=hooks, cache=cache)
 
     async def mint(
@@ -208,8 +234,17 @@ class TokenService(TokenVerifier):
         return await self._provider.jwks()
 
     async def health(self) -> Health:
-        """Whether keys and store can do their work right now; asks both, never raises for either."""
-        return Health({"keys": await self._keys_health(), "replay": await self._replay_health()})
+        """How keys and store are doing right now; asks both, never raises for either.
+
+        `keys`: whether a version signs, and the number of versions. `replay`: whether the store answers, and in how
+        many milliseconds. Behind a dot whatever providers and stores have to say of themselves, as in `keys.rotation`;
+        see `RotatingKeyProvider.checks`.
+        """
+        checks = {"keys": await self._keys_health(), "replay": await self._replay_health()}
+        for part, backend in (("keys", self._provider), ("replay", self._replay)):
+            if isinstance(backend, SelfChecking):
+                checks |= {f"{part}.{name}": check for name, check in (await backend.checks()).items()}
+        return Health(checks)
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()

@@ -8,7 +8,7 @@ from typing import Protocol
 import anyio
 
 from mintkey.errors import KeyProviderError
-from mintkey.keys.base import Algorithm, KeyCustodian, KeyMaterial, SigningKey, StoredRing
+from mintkey.keys.base import Algorithm, KeyCustodian, KeyMaterial, KeyRingStore, SigningKey, StoredRing
 from mintkey.keys.custodians.sealed import SealedCustodian
 from mintkey.keys.engine import RotatingKeyProvider
 from mintkey.keys.policy import RotationPolicy
@@ -45,7 +45,7 @@ class FaultyRingStore(Resource):
         self._released = anyio.Event()
 
     def fail(self, *operations: str) -> None:
-        self.broken = set(operations or ("load", "compare_and_swap", "reserve"))
+        self.broken = set(operations or ("load", "compare_and_swap", "reserve", "give_back"))
 
     def heal(self) -> None:
         self.broken = set()
@@ -73,6 +73,10 @@ class FaultyRingStore(Resource):
         await self._asked("reserve")
         return await self.shared.reserve(ring, kid, want=want, limit=limit)
 
+    async def give_back(self, ring: str, kid: str, /, *, count: int) -> None:
+        await self._asked("give_back")
+        await self.shared.give_back(ring, kid, count=count)
+
     def watch(self, ring: str, /) -> AsyncIterator[int]:
         return self.shared.watch(ring)
 
@@ -88,6 +92,16 @@ class FaultyRingStore(Resource):
             await self._released.wait()
         if operation in self.broken:
             raise self.error
+
+
+class FourCalls:
+    """A store with the calls of the port and no more, on another one's rings."""
+
+    def __init__(self, store: KeyRingStore) -> None:
+        self.load = store.load
+        self.compare_and_swap = store.compare_and_swap
+        self.reserve = store.reserve
+        self.watch = store.watch
 
 
 class FaultyCustodian:

@@ -15,9 +15,14 @@ def encode(ring: str, stored: StoredRing, /) -> bytes:
 
     Args:
         ring: The ring's name, so that a file that was moved is not taken for another ring.
-        stored: Document, revision and mints.
+        stored: Document, revision, mints and what was given back of them.
     """
-    about = {"ring": ring, "revision": stored.revision, "mints": dict(stored.mints)}
+    about = {
+        "ring": ring,
+        "revision": stored.revision,
+        "mints": dict(stored.mints),
+        "returned": dict(stored.returned),
+    }
     body = strict_json.dumps(about) + b"\n" + stored.document
     return b"%s %s\n%s" % (_MAGIC, _checksum(body), body)
 
@@ -39,8 +44,8 @@ def decode(ring: str, content: bytes, /) -> StoredRing:
     line, _, document = body.partition(b"\n")
     about = strict_json.loads(line)
     match about:
-        case {"ring": str(name), "revision": int(revision), "mints": dict()} if name == ring:
-            return StoredRing(document=document, revision=revision, mints=about["mints"])
+        case {"ring": str(name), "revision": int(revision), "mints": dict(), "returned": dict()} if name == ring:
+            return StoredRing(document, revision, about["mints"], returned=about["returned"])
         case _:
             raise ValueError("holds another ring than its name says")
 

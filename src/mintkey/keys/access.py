@@ -1,9 +1,13 @@
 """One ring of one store, from the engine's side: decoded, within a deadline, and failing in one way only."""
 
-from mintkey.keys.base import KeyRingStore, StoredRing
+from dataclasses import replace
+
+from mintkey.keys.base import KeyRingStore, MintReturns, StoredRing
 from mintkey.keys.document import decode, encode
+from mintkey.keys.document_seal import DocumentSeal
 from mintkey.keys.ports import answer_of
 from mintkey.keys.ring import Ring
+from mintkey.keys.sealing import Plaintext, Sealer
 
 __all__ = ["RingAccess"]
 
@@ -16,10 +20,12 @@ class RingAccess:
     Args:
         store: Where the ring lives.
         ring: The ring's name.
+        sealer: What authenticates its document; `Plaintext()` or None: nothing does.
     """
 
-    def __init__(self, store: KeyRingStore, ring: str, /) -> None:
+    def __init__(self, store: KeyRingStore, ring: str, /, *, sealer: Sealer | Plaintext | None = None) -> None:
         self._store = store
+        self._seal = DocumentSeal(sealer, ring=ring)
         self.ring = ring
 
     async def load(self) -> StoredRing | None:
@@ -34,9 +40,19 @@ class RingAccess:
         """The ring in a document; an empty one if there is none.
 
         Raises:
-            KeyProviderError: The document cannot be read (`keys_unavailable`).
+            KeyProviderError: The document cannot be read, or does not pass its seal (`keys_unavailable`).
         """
-        return Ring() if stored is None else decode(stored.document, ring=self.ring)
+        if stored is None:
+            return Ring()
+        return decode(self._seal.open(stored.document, revision=stored.revision), ring=self.ring)
+
+    def is_current(self, stored: StoredRing | None, /) -> bool:
+        """Whether writing the same ring again would change nothing: there is one, and its seal is of the first key.
+
+        Raises:
+            KeyProviderError: The document does not pass its seal (`keys_unavailable`).
+        """
+        return stored is not None and self._seal.is_current(stored.document, revision=stored.revision)
 
     async def swap(self, before: StoredRing | None, ring: Ring, /) -> StoredRing | None:
         """The ring as it is stored from now on, or None if somebody else was faster.
@@ -44,12 +60,14 @@ class RingAccess:
         Raises:
             KeyProviderError: The store cannot answer, so that nobody knows what happened (`keys_unavailable`).
         """
-        document = encode(ring)
         expected = 0 if before is None else before.revision
+        document = self._seal.close(encode(ring), revision=expected + 1)
         swapping = self._store.compare_and_swap(self.ring, expected=expected, document=document)
         if not await answer_of(swapping, task=f"change ring {self.ring!r}", deadline=_DEADLINE):
             return None
-        return StoredRing(document, expected + 1, {} if before is None else before.mints)
+        if before is None:
+            return StoredRing(document, 1)
+        return replace(before, document=document, revision=expected + 1)
 
     async def reserve(self, kid: str, /, *, want: int, limit: int) -> int:
         """How many mints of up to `want` were granted.
@@ -59,3 +77,15 @@ class RingAccess:
         """
         reserving = self._store.reserve(self.ring, kid, want=want, limit=limit)
         return await answer_of(reserving, task=f"reserve mints of ring {self.ring!r}", deadline=_DEADLINE)
+
+    async def give_back(self, kid: str, /, *, count: int) -> bool:
+        """Give reserved mints back, once; whether the store does that at all.
+
+        Raises:
+            KeyProviderError: The store cannot answer, so that nobody knows what happened (`keys_unavailable`).
+        """
+        if not isinstance(self._store, MintReturns):
+            return False
+        giving = self._store.give_back(self.ring, kid, count=count)
+        await answer_of(giving, task=f"give mints back to ring {self.ring!r}", deadline=_DEADLINE)
+        return True

@@ -317,6 +317,19 @@ class KeyMaterial:
     erase_when_retiring: bool = False
 
 
+@runtime_checkable
+class Rewrapping(Protocol):
+    """A capability of its own: a custodian whose handles are sealed under keys that can be replaced."""
+
+    async def rewrap(self, material: KeyMaterial, /) -> KeyMaterial:
+        """The same key with its handle sealed under the newest key; the very object if it already is.
+
+        Raises:
+            KeyProviderError: The handle does not open (`keys_unavailable`).
+        """
+        ...
+
+
 class KeyCustodian(Protocol):
     """Who holds private keys: sealed in the ring, a KMS, an HSM."""
 

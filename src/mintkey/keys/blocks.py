@@ -6,10 +6,12 @@ from mintkey.keys.base import SigningGrant, SigningKey
 
 __all__ = ["MintBlock", "next_size", "reservation"]
 
-_LARGEST = 1024
-_QUICK, _SLOW = 1.0, 10.0  # seconds that a block lasted
+_LARGEST = 16_384
+_AT_ONCE, _QUICK, _SLOW = 1.0, 60.0, 300.0  # seconds that a block lasted
 _SHARE = 64
 """No process sets aside more than this part of what is left below the cap: it may crash and waste it."""
+_SMALL = 4
+"""Smaller blocks are used up before the next one is asked for; of others, half is kept for when the store is away."""
 
 
 @dataclass(slots=True)
@@ -20,11 +22,23 @@ class MintBlock:
         key: The version.
         left: How many there are.
         began_at: Since when, in monotonic seconds.
+        low_water: With no more left than this, it is time to ask for the next; below zero: not before it is used up.
     """
 
     key: SigningKey
     left: int
     began_at: float
+    low_water: int = -1
+
+    @classmethod
+    def of(cls, key: SigningKey, left: int, /, *, began_at: float) -> "MintBlock":
+        """A new block, which says for itself when the next is to be asked for."""
+        return cls(key, left, began_at, left // 2 if left >= _SMALL else -1)
+
+    @property
+    def is_low(self) -> bool:
+        """Whether it is time to ask for the next one."""
+        return self.left <= self.low_water
 
     def take(self, want: int, /) -> SigningGrant | None:
         """Up to so many of them; None if there are none."""
@@ -36,18 +50,18 @@ class MintBlock:
 
 
 def next_size(size: int, /, *, lasted: float) -> int:
-    """The size of the next block: doubled if the last one was used up quickly, halved if slowly.
+    """The size of the next block, so that it lasts for some minutes at the present pace.
 
     Args:
         size: The last one's.
         lasted: How long it lasted, in seconds.
 
     Example:
-        >>> next_size(8, lasted=0.2), next_size(8, lasted=5), next_size(8, lasted=60)
-        (16, 8, 4)
+        >>> [next_size(8, lasted=lasted) for lasted in (0.2, 5, 100, 1000)]
+        [32, 16, 8, 4]
     """
     if lasted < _QUICK:
-        return min(_LARGEST, size * 2)
+        return min(_LARGEST, size * (4 if lasted < _AT_ONCE else 2))
     return max(1, size // 2) if lasted > _SLOW else size
 
 

@@ -5,15 +5,15 @@ How it is put together: `ring` and `merge` say what should be, `keeper` makes it
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from math import inf
 
 import anyio
 
 from mintkey.clock import Clock, SystemClock
 from mintkey.errors import ConfigurationError, KeyNotFoundError, KeyProviderError, MintkeyError, Reason
+from mintkey.health import Check
 from mintkey.jose.jwk import check_kid
 from mintkey.keys.access import RingAccess
 from mintkey.keys.base import (
@@ -32,11 +32,17 @@ from mintkey.keys.keeper import RingKeeper
 from mintkey.keys.keychain import Keychain
 from mintkey.keys.minting import MintCounter
 from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.probing import RingProbe
 from mintkey.keys.refresh import Freshness
-from mintkey.keys.ring import Intent, rotation_due_at
+from mintkey.keys.rewrapping import rewrap
+from mintkey.keys.ring import Intent
+from mintkey.keys.sealing import Plaintext, Sealer
 from mintkey.keys.settings import check_settings
 from mintkey.keys.snapshot import Snapshot
+from mintkey.keys.store_clock import StoreClock
 from mintkey.keys.views import describe_all
+from mintkey.keys.watching import RingWatch
+from mintkey.keys.workings import RingWorkings
 from mintkey.lifecycle import Resource
 
 __all__ = ["RotatingKeyProvider"]
@@ -62,9 +68,14 @@ class RotatingKeyProvider(Resource):
         policy: When versions rotate and how long they verify; the same in every process of a fleet.
         clock: Where time comes from; by default the machine's.
         custodian: Who holds the private keys.
+        sealer: Authenticates the ring itself, so that who can write to the store can add or postpone nothing; the one
+            of a `SealedCustodian`, if that holds the keys. By default, and with `Plaintext()`, nothing does.
         refresh_interval: How old this process's view of the ring may become.
         outage_tolerance: How long signing and verifying go on while the store is away.
         max_clock_skew: How far the clocks of processes and verifiers may differ.
+
+    Attributes:
+        workings: What is underneath, for the tools of this package that move rings; promises nothing to others.
 
     Raises:
         ConfigurationError: A setting does not fit; all problems at once (`configuration`).
@@ -90,6 +101,7 @@ class RotatingKeyProvider(Resource):
         algorithm: Algorithm = "EdDSA",
         policy: RotationPolicy = RotationPolicy(),  # noqa: B008 - immutable
         clock: Clock | None = None,
+        sealer: Sealer | Plaintext | None = None,
         refresh_interval: timedelta = timedelta(seconds=5),
         outage_tolerance: timedelta = timedelta(minutes=10),
         max_clock_skew: timedelta = timedelta(seconds=5),
@@ -110,8 +122,18 @@ class RotatingKeyProvider(Resource):
         self._max_age = cacheable_for(policy, delay=refresh_interval + max_clock_skew)
         self._tasks = Detached()
         self._keychain = Keychain(custodian, algorithm)
-        access = RingAccess(store, ring)
-        self._keeper = RingKeeper(access, self._keychain, policy=policy, clock=clock, fresh_for=refresh_interval / 2)
+        store_clock = StoreClock(clock, bound=max_clock_skew, ring=ring)
+        access = RingAccess(store, ring, sealer=sealer)
+        self._keeper = RingKeeper(
+            access,
+            self._keychain,
+            policy=policy,
+            clock=clock,
+            store_clock=store_clock,
+            fresh_for=refresh_interval / 2,
+        )
+        self.workings: RingWorkings = RingWorkings(access, self._keeper, self._keychain, self._tasks, policy, clock)
+        self._watch = RingWatch(store, ring, self._keeper, self._tasks)
         self._freshness = Freshness(
             self._keeper,
             self._tasks,
@@ -123,6 +145,15 @@ class RotatingKeyProvider(Resource):
         self._advancing = SingleFlight(self._tasks, self._advance)
         self._rotating = SingleFlight(self._tasks, self._rotate_now)
         self._advance_failed_at: float | None = None
+        self._has_opened_store = False
+        self._probe = RingProbe(
+            self.workings,
+            store,
+            store_clock,
+            self._advanced,
+            refresh_interval=refresh_interval,
+            outage_tolerance=outage_tolerance,
+        )
 
     @property
     def max_token_age(self) -> timedelta:
@@ -225,6 +256,18 @@ class RotatingKeyProvider(Resource):
         """
         return (await self._tasks.run(self._keeper.change(Intent(prune=True)))).dropped
 
+    async def rewrap(self) -> int:
+        """Seal every private key and the ring anew under the first key-encryption key; how many keys that concerned.
+
+        Changes no key and no time. Once every process seals with that key, and this returned, the older ones can go.
+
+        Raises:
+            UnsupportedOperationError: The custodian keeps the keys elsewhere (`unsupported`).
+            KeyProviderError: As for `acquire`, or a key does not open under any key-encryption key
+                (`keys_unavailable`).
+        """
+        return await self._tasks.run(rewrap(self.workings))
+
     async def jwks(self) -> JWKSet:
         """The public keys to publish: pending, active and retiring ones (RFC 7517 §5).
 
@@ -232,10 +275,17 @@ class RotatingKeyProvider(Resource):
             KeyProviderError: The store is away for longer than is safe (`keys_unavailable`).
         """
         snapshot = await self._begun()
-        return render(snapshot.ring, self._clock.time(), max_age=self._max_age)
+        # What is older than usual may be cached for less: the next key may be public elsewhere already.
+        late = self._clock.monotonic() - snapshot.checked_at - self._refresh_interval.total_seconds()
+        max_age = max(timedelta(0), self._max_age - timedelta(seconds=max(0.0, late)))
+        return render(snapshot.ring, self._clock.time(), max_age=max_age)
 
     async def maintain(self) -> timedelta:
-        """Do what is due (refresh, rotate, prune, open keys); how long until there may be more. Never raises."""
+        """Do what is due (refresh, rotate, prune, open keys) and listen to the store; how long until there may be more.
+
+        Never raises.
+        """
+        self._watch.go_on()
         try:
             changed = await self._tasks.run(self._keeper.change(Intent(prune=True)))
             await self._keychain.open_ahead(changed.snapshot.ring)
@@ -246,11 +296,14 @@ class RotatingKeyProvider(Resource):
         pause = 0.8 * self._refresh_interval.total_seconds() / 2
         return timedelta(seconds=max(0.0, min(pause, changed.snapshot.change_due_at - self._clock.time())))
 
-    def overdue(self) -> timedelta:
-        """For how long a rotation by time is due and could not be done; zero if all is well."""
-        snapshot = self._keeper.snapshot
-        due_at = inf if snapshot is None else rotation_due_at(snapshot.ring, self._policy)
-        return timedelta(seconds=max(0.0, self._clock.time() - due_at))
+    async def checks(self) -> Mapping[str, Check]:
+        """How the ring is doing as this process sees it, after a look at the store; begins no ring and never raises.
+
+        `store`: the milliseconds of that look. `ring`: the age of what is known, in seconds. `rotation`: the seconds
+        since one by time was due. `successor`: the seconds since the next version is public. `clock`: the seconds by
+        which this machine's clock is ahead of the store's. And whatever the store says of itself.
+        """
+        return await self._probe.checks()
 
     async def _resolve_with_care(self, kid: str) -> VerificationKey:
         # What no key of ours can be called is not worth a look at anything.
@@ -330,14 +383,14 @@ class RotatingKeyProvider(Resource):
     async def _open(self) -> None:
         if isinstance(self._store, Resource):
             await self._store.__aenter__()
+            self._has_opened_store = True
 
     async def _close(self) -> None:
         await self._tasks.aclose()
-        with suppress(MintkeyError):
-            await self._mints.settle()
-        self._mints.forget()
+        await self._mints.close()
         self._keeper.forget()
         self._advance_failed_at = None
         await self._keychain.aclose()
         if isinstance(self._store, Resource):
-            await self._store.aclose()
+            has_opened, self._has_opened_store = self._has_opened_store, False
+            await (self._store.aclose() if has_opened else self._store.aclose_unless_open())

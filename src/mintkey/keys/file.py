@@ -26,8 +26,9 @@ class FileKeyProvider(RotatingKeyProvider):
         algorithm: What new versions are for.
         policy: When versions rotate and how long they verify.
         clock: Where time comes from; by default the machine's.
-        sealer: Seals private keys at rest; by default they are plain.
-        custodian: Keeps private keys instead of the ring; not together with `sealer`.
+        sealer: Seals private keys and their ring at rest; by default they are plain.
+        custodian: Keeps private keys instead of the ring, whose document then carries no seal; not together with
+            `sealer`.
         refresh_interval: How old a process's view of the ring may become.
         outage_tolerance: How long signing and verifying go on while the directory cannot be read.
         max_clock_skew: How far the clocks of processes and verifiers may differ.
@@ -62,6 +63,7 @@ class FileKeyProvider(RotatingKeyProvider):
             algorithm=algorithm,
             policy=policy,
             clock=clock,
+            sealer=sealer,
             custodian=custodian_for(
                 "FileKeyProvider", ring=ring, sealer=sealer, custodian=custodian, default=Plaintext()
             ),

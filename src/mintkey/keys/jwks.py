@@ -7,7 +7,7 @@ from mintkey.claims import strict_json
 from mintkey.jose import base64url
 from mintkey.keys.base import JWKSet
 from mintkey.keys.policy import RotationPolicy
-from mintkey.keys.ring import Ring
+from mintkey.keys.ring import Ring, public_for
 
 __all__ = ["cacheable_for", "render"]
 
@@ -39,5 +39,4 @@ def cacheable_for(policy: RotationPolicy, /, *, delay: timedelta) -> timedelta:
         policy: The ring's policy.
         delay: Refresh interval plus clock skew.
     """
-    ahead = policy.publish_ahead if policy.every is None else min(policy.publish_ahead, policy.every)
-    return max(_ZERO, ahead - delay)
+    return max(_ZERO, public_for(policy) - delay)

@@ -6,10 +6,11 @@ so that an older ring never replaces a younger one in memory.
 """
 
 import logging
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from math import inf
 
 import anyio
 
@@ -22,6 +23,7 @@ from mintkey.keys.merge import merge
 from mintkey.keys.policy import RotationPolicy
 from mintkey.keys.ring import Intent, Ring, RingVersion, apply, change_due_at, keys_needed, plan
 from mintkey.keys.snapshot import NO_VERIFIERS, Snapshot, prepare_verifiers
+from mintkey.keys.store_clock import StoreClock
 
 __all__ = ["Change", "RingKeeper"]
 
@@ -59,25 +61,37 @@ class RingKeeper:
         keychain: Opens and makes keys.
         policy: When to rotate.
         clock: Where time comes from.
+        store_clock: Compares it with the store's.
         fresh_for: How long after a look at the store nobody needs to look again.
 
     Attributes:
         snapshot: What this process knows; None before the first look.
         failure: Why the last look failed; None if it did not.
+        failed_at: When it failed, in monotonic seconds.
     """
 
     def __init__(
-        self, access: RingAccess, keychain: Keychain, /, *, policy: RotationPolicy, clock: Clock, fresh_for: timedelta
+        self,
+        access: RingAccess,
+        keychain: Keychain,
+        /,
+        *,
+        policy: RotationPolicy,
+        clock: Clock,
+        store_clock: StoreClock,
+        fresh_for: timedelta,
     ) -> None:
         self._access = access
         self._keychain = keychain
         self._policy = policy
         self._clock = clock
+        self._store_clock = store_clock
         self._cap = policy.max_mints or 0
         self._fresh_for = fresh_for.total_seconds()
         self._lock = anyio.Lock()
         self.snapshot: Snapshot | None = None
         self.failure: MintkeyError | None = None
+        self.failed_at: float = -inf
         self._uncountable: frozenset[str] = frozenset()
 
     async def refresh(self) -> Snapshot:
@@ -88,6 +102,17 @@ class RingKeeper:
         """
         return (await self._walk(None)).snapshot
 
+    async def catch_up(self, revision: int, /) -> None:
+        """Look at the store, unless what it says to have is what we know; for who was told of a new revision.
+
+        Raises:
+            KeyProviderError: The store cannot be read (`keys_unavailable`).
+        """
+        async with self._lock:  # the news may be our own, and the walk that made it not quite done
+            known = 0 if self.snapshot is None or self.snapshot.stored is None else self.snapshot.stored.revision
+        if revision != known:
+            await self.refresh()
+
     async def change(self, intent: Intent, /) -> Change:
         """Do what is wanted and what is due; nothing, if that was done already.
 
@@ -96,6 +121,17 @@ class RingKeeper:
                 was lost (`rotation_conflict`).
         """
         return await self._walk(intent)
+
+    async def edit(self, edit: Callable[[Ring], Ring], /) -> Change:
+        """Change the ring in this way and in no other; written even if it is the same, unless its seal is current.
+
+        Args:
+            edit: The ring as it should be, from the ring as it is; asked anew after every lost race.
+
+        Raises:
+            KeyProviderError: As for `change`.
+        """
+        return await self._walk(None, edit)
 
     def forget(self) -> None:
         """Know nothing any more, as before the first look."""
@@ -113,10 +149,10 @@ class RingKeeper:
             raise KeyProviderError("the key provider was closed while it was at work")
         return snapshot, signer
 
-    async def _walk(self, intent: Intent | None) -> Change:
+    async def _walk(self, intent: Intent | None, edit: Callable[[Ring], Ring] | None = None) -> Change:
         for _ in range(_TRIES):
             async with self._lock:
-                attempt = await self._try(intent)
+                attempt = await self._try(intent, edit)
             # Custodians may take their time: nobody who only wants to look waits for them.
             if attempt.snapshot is not None:
                 await self._keychain.destroy(attempt.dropped)
@@ -128,10 +164,11 @@ class RingKeeper:
             details={"ring": self._access.ring, "tries": _TRIES},
         )
 
-    async def _try(self, intent: Intent | None) -> _Try:
+    async def _try(self, intent: Intent | None, edit: Callable[[Ring], Ring] | None) -> _Try:
         looked_at, now = self._clock.monotonic(), self._clock.time()
         with self._noting_failure():
             stored = await self._access.load()
+            self._store_clock.compare(None if stored is None else stored.time, asked_at=now)
             theirs = self._read(stored)
             self._keychain.check_kind(theirs)
             self._compare_counts(stored)
@@ -139,11 +176,16 @@ class RingKeeper:
             if ring == theirs:
                 # Known from now on, whatever becomes of a change: a custodian that is away must not hide a revocation.
                 snapshot = await self._adopt(stored, ring, looked_at)
-                if intent is None and not self._uncountable:
+                if intent is None and edit is None and not self._uncountable:
                     return _Try(snapshot=snapshot)
             else:
                 snapshot = None
-                _logger.warning("ring %r lost versions that are still known here; writing back", self._access.ring)
+                self._warn_of_loss(stored)
+        if edit is not None:
+            after = edit(ring)
+            if snapshot is not None and after == ring and self._access.is_current(stored):
+                return _Try(snapshot=snapshot)
+            return await self._swap(stored, theirs, after, (), looked_at)
         intent = intent or Intent()
         edits = plan(ring, now, self._policy, replace(intent, relieve=intent.relieve | self._uncountable))
         if snapshot is not None and not edits:
@@ -196,7 +238,7 @@ class RingKeeper:
 
     def _read(self, stored: StoredRing | None) -> Ring:
         known = self.snapshot
-        if known is None or known.document != (None if stored is None else stored.document):
+        if known is None or _written(known.stored) != _written(stored):
             return self._access.read(stored)
         return known.ring  # the usual case, every few seconds: nothing to parse and nothing to compare
 
@@ -214,8 +256,18 @@ class RingKeeper:
         if not self._cap or known is None or known.stored is None:
             return
         kid = known.signing_kid
-        if stored is None or stored.mints.get(kid, 0) < known.stored.mints.get(kid, 0):
+        if stored is None or _ever_counted(stored, kid) < _ever_counted(known.stored, kid):
             self._uncountable |= {kid}
+
+    def _warn_of_loss(self, stored: StoredRing | None) -> None:
+        before = None if self.snapshot is None else self.snapshot.stored
+        _logger.warning(
+            "ring %r was at revision %d and is at %d now, without versions or facts that are still known here "
+            "(memory lost, an older state restored, or tampering?); writing them back",
+            self._access.ring,
+            0 if before is None else before.revision,
+            0 if stored is None else stored.revision,
+        )
 
     @contextmanager
     def _noting_failure(self) -> Generator[None]:
@@ -224,6 +276,16 @@ class RingKeeper:
         except MintkeyError as error:
             if self.failure is None:
                 _logger.warning("%s; going on with what is known", error)
-            self.failure = error
+            self.failure, self.failed_at = error, self._clock.monotonic()
             raise
         self.failure = None
+
+
+def _written(stored: StoredRing | None) -> tuple[int, bytes] | None:
+    """What a compare-and-swap wrote; its seal is good for this revision only."""
+    return None if stored is None else (stored.revision, stored.document)
+
+
+def _ever_counted(stored: StoredRing, kid: str) -> int:
+    """All mints that were ever reserved: a number that only goes down where the store forgot something."""
+    return stored.mints.get(kid, 0) + stored.returned.get(kid, 0)

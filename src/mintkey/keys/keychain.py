@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import anyio
 
-from mintkey.errors import ConfigurationError, MintkeyError
+from mintkey.errors import ConfigurationError, MintkeyError, UnsupportedOperationError
 from mintkey.jose.algorithms import SPECS
-from mintkey.keys.base import Algorithm, KeyCustodian, KeyMaterial, SigningKey
+from mintkey.keys.base import Algorithm, KeyCustodian, KeyMaterial, Rewrapping, SigningKey
 from mintkey.keys.ports import answer_of
-from mintkey.keys.ring import Ring
+from mintkey.keys.ring import Rewrap, Ring
 
 __all__ = ["Keychain"]
 
@@ -24,10 +24,13 @@ class Keychain:
     Args:
         custodian: Who holds the private keys.
         algorithm: What new keys are for.
+
+    Attributes:
+        custodian: Who holds the private keys.
     """
 
     def __init__(self, custodian: KeyCustodian, algorithm: Algorithm, /) -> None:
-        self._custodian = custodian
+        self.custodian = custodian
         self._algorithm: Algorithm = algorithm
         self._opened: dict[str, SigningKey] = {}
         self._making = anyio.Lock()
@@ -61,7 +64,7 @@ class Keychain:
         """
         key = self._opened.get(material.kid)
         if key is None:
-            key = await answer_of(self._custodian.open(material), task=f"open key {material.kid}", deadline=_DEADLINE)
+            key = await answer_of(self.custodian.open(material), task=f"open key {material.kid}", deadline=_DEADLINE)
             self._opened[material.kid] = key
         return key
 
@@ -74,6 +77,26 @@ class Keychain:
         for version in ring.versions:
             if version.still_to_retire:
                 await self.open(version.material)
+
+    async def rewrap(self, ring: Ring, /) -> Sequence[Rewrap]:
+        """What to change in a ring so that every handle is sealed under the custodian's newest key.
+
+        Raises:
+            UnsupportedOperationError: The custodian keeps the keys elsewhere (`unsupported`).
+            KeyProviderError: A handle does not open (`keys_unavailable`).
+        """
+        custodian = self.custodian
+        if not isinstance(custodian, Rewrapping):
+            raise UnsupportedOperationError(
+                "rewrap: private keys of this ring are kept elsewhere, so there is nothing here to seal anew"
+            )
+        edits: list[Rewrap] = []
+        for material in (version.material for version in ring.versions if version.material.handle):
+            rewrapping = custodian.rewrap(material)
+            anew = await answer_of(rewrapping, task=f"seal key {material.kid} anew", deadline=_DEADLINE)
+            if anew.handle != material.handle:
+                edits.append(Rewrap(material.kid, material.handle, anew.handle))
+        return edits
 
     def close_all_but(self, kids: frozenset[str], /) -> None:
         """Let go of keys that nobody needs open any more."""
@@ -94,7 +117,7 @@ class Keychain:
         """
         async with self._making:
             while len(self._spares) < count:
-                creating = self._custodian.create(self._algorithm)
+                creating = self.custodian.create(self._algorithm)
                 self._spares.append(await answer_of(creating, task=f"create a key for {self._algorithm}"))
 
     def used(self, materials: Sequence[KeyMaterial], /) -> None:
@@ -110,7 +133,7 @@ class Keychain:
         doomed, self._doomed = [*self._doomed, *materials], []
         for material in doomed:
             try:
-                destroying = self._custodian.destroy(material)
+                destroying = self.custodian.destroy(material)
                 await answer_of(destroying, task=f"destroy key {material.kid}", deadline=_DEADLINE)
             except MintkeyError as error:
                 # The ring forgot the version already, so only we can try again.

@@ -25,8 +25,9 @@ class MemoryKeyProvider(RotatingKeyProvider):
         algorithm: What new versions are for.
         policy: When versions rotate and how long they verify.
         clock: Where time comes from; by default the machine's.
-        sealer: Seals private keys within the ring; by default they are plain.
-        custodian: Keeps private keys instead of the ring; not together with `sealer`.
+        sealer: Seals private keys within the ring, and the ring; by default they are plain.
+        custodian: Keeps private keys instead of the ring, whose document then carries no seal; not together with
+            `sealer`.
         refresh_interval: How old a provider's view of a shared store may become.
         outage_tolerance: As for every rotating provider; memory is never away.
         max_clock_skew: How far the clocks of verifiers may differ.
@@ -64,6 +65,7 @@ class MemoryKeyProvider(RotatingKeyProvider):
             algorithm=algorithm,
             policy=policy,
             clock=clock,
+            sealer=sealer,
             custodian=custodian_for(
                 "MemoryKeyProvider", ring=ring, sealer=sealer, custodian=custodian, default=Plaintext()
             ),

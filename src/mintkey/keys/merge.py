@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import reduce
 
 from mintkey.keys.policy import RotationPolicy
-from mintkey.keys.ring import TOMBSTONES, Ring, RingVersion, Tombstone, drop, end_of, retired
+from mintkey.keys.ring import TOMBSTONES, Ring, RingVersion, drop, end_of, retired
 
 __all__ = ["merge"]
 
@@ -30,7 +30,7 @@ def merge(theirs: Ring, ours: Ring, now: float, policy: RotationPolicy, /) -> Ri
     ours = reduce(drop, (version.kid for version in forgotten if version.is_past(now)), ours)
     forgotten = tuple(version for version in forgotten if not version.is_past(now))
     versions = tuple(sorted((*forgotten, *joined), key=lambda v: v.created_at)) if forgotten else joined
-    merged = _with_tombstones(Ring(versions, theirs.tombstones), ours.tombstones)
+    merged = _with_tombstones(Ring(versions, theirs.tombstones), ours)
     return _with_one_signer(merged, theirs, now, policy)
 
 
@@ -51,10 +51,12 @@ def _earlier(one: float | None, other: float | None) -> float | None:
     return min((at for at in (one, other) if at is not None), default=None)
 
 
-def _with_tombstones(ring: Ring, stones: tuple[Tombstone, ...]) -> Ring:
+def _with_tombstones(ring: Ring, ours: Ring) -> Ring:
+    stones = ours.tombstones
     # What is buried stays buried, even if a restored backup holds it alive.
     ring = reduce(drop, (stone.kid for stone in stones if ring.find(stone.kid)), ring)
     revoked = {stone.kid for stone in stones if stone.revoked}
+    revoked |= {version.kid for version in ours.versions if version.revoked_at is not None}
     kept = tuple(replace(stone, revoked=stone.revoked or stone.kid in revoked) for stone in ring.tombstones)
     if len(kept) < TOMBSTONES:  # a full graveyard has not lost the others: they made room
         known = {stone.kid for stone in kept}

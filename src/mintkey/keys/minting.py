@@ -1,10 +1,12 @@
 """Counts mints: hands out what is left of a block and has the store grant the next one.
 
 The cap is the fleet's, so nothing is signed that the store did not count before. Without a cap the count is only told
-to operators: while the store is away signing goes on, and what was not counted is owed.
+to operators: while the store is away signing goes on, and what was not counted is owed. What was set aside and not used
+goes back when its version stops signing, and at the end.
 """
 
 from collections import Counter, defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 
@@ -78,9 +80,18 @@ class MintCounter:
         self._tried_at = -inf
 
     def take(self, kid: str, want: int, /) -> SigningGrant | None:
-        """A grant from the block; None if there is nothing left of this version in it."""
+        """A grant from the block; None if there is nothing left of this version in it.
+
+        Where little is left the next block is asked for behind the caller, so that a busy process never waits for one.
+        """
         block = self._block
-        return block.take(want) if block is not None and block.key.kid == kid else None
+        if block is None or block.key.kid != kid:
+            return None
+        grant = block.take(want)
+        if block.is_low and block.left:
+            block.low_water = -1  # once: whoever finds it used up asks again
+            self._refilling.start()
+        return grant
 
     async def refill(self, kid: str, want: int, /) -> SigningGrant | None:
         """Have the block refilled, rotating if the version is used up; None: try to `take` again.
@@ -136,25 +147,41 @@ class MintCounter:
         return self._counted(snapshot, kid) + tally.owed - tally.unused - in_block
 
     async def settle(self) -> None:
-        """Have the store count what was signed while it was away.
+        """Have the store count what was signed while it was away, and no longer what was never used.
 
         Raises:
-            KeyProviderError: It still is (`keys_unavailable`).
+            KeyProviderError: It still is away (`keys_unavailable`).
         """
         for kid, tally in list(self._tallies.items()):
-            if not tally.owed:
-                continue
-            owed, granted = tally.owed, 0
-            tally.owed = 0  # nobody else settles it meanwhile
-            try:
-                granted = await self._access.reserve(kid, want=owed, limit=_NO_CAP)
-            finally:
-                tally.owed += owed - granted
+            if tally.owed:
+                await self._pay(kid, tally)
+            if tally.unused:
+                await self._give_back(kid, tally)
 
-    def forget(self) -> None:
-        """Drop the block and everything known; what is left of the block is wasted."""
-        self._block = self._counted_in = None
+    async def close(self) -> None:
+        """Settle everything, the block included, as far as the store can be asked; then know nothing any more."""
+        block, self._block = self._block, None
+        if block is not None:
+            self._tallies[block.key.kid].unused += block.left
+        with suppress(MintkeyError):
+            await self.settle()
+        self._counted_in = None
         self._tallies.clear()
+
+    async def _pay(self, kid: str, tally: _Tally) -> None:
+        owed, granted = tally.owed, 0
+        tally.owed = 0  # nobody else settles it meanwhile
+        try:
+            granted = await self._access.reserve(kid, want=owed, limit=_NO_CAP)
+        finally:
+            tally.owed += owed - granted
+
+    async def _give_back(self, kid: str, tally: _Tally) -> None:
+        unused, tally.unused = tally.unused, 0  # given back once, whatever the store says: else the cap could break
+        if await self._access.give_back(kid, count=unused):
+            self._count(self._keeper.snapshot, kid, -unused)
+        else:
+            tally.unused += unused
 
     def _on_credit(self, key: SigningKey, want: int) -> SigningGrant:
         self._tallies[key.kid].owed += want
@@ -173,10 +200,10 @@ class MintCounter:
         elif self._clock.monotonic() - self._tried_at >= _COOL_DOWN:
             self._refilling.start()  # behind the caller
         key = self._keychain.opened(kid)
-        if key is not None:
-            return self._on_credit(key, want)
-        await self._refilling.join()  # nobody opened it yet, so there is nothing to sign with before that is done
-        return None
+        if key is None:
+            _, signer = self._keeper.signer()  # whoever that is by now
+            key = await self._keychain.open(signer.material)
+        return self._on_credit(key, want)
 
     async def _refill(self) -> None:
         self._tried_at = self._clock.monotonic()
@@ -192,6 +219,8 @@ class MintCounter:
             self._is_away = False
             if granted and self._fill(key, granted):
                 return
+            if self._has_left(signer.kid):
+                return  # asked ahead of need, and the version is used up but for that: it signs these first
         raise KeyProviderError(
             "others used up every new version before this process could sign with it; try again",
             reason=Reason.ROTATION_CONFLICT,
@@ -207,18 +236,26 @@ class MintCounter:
         granted = await self._ask(snapshot, kid, want)
         if not granted and self._cap is None:
             await self._keeper.refresh()  # without a cap a store refuses only if it lost the ring
-        elif not granted:
+        elif not granted and not self._has_left(kid):
             await self._keeper.change(Intent(relieve=frozenset({kid})))
         return granted
 
     async def _ask(self, snapshot: Snapshot, kid: str, want: int) -> int:
         granted = await self._access.reserve(kid, want=want, limit=self._limit)
+        self._count(snapshot, kid, granted)
+        return granted
+
+    def _count(self, snapshot: Snapshot | None, kid: str, change: int) -> None:
+        """Remember how the store's count changed since the snapshot was made."""
         if self._counted_in is not snapshot:
             # Another look at the store: its counts include whatever was granted before.
             self._counted_in = snapshot
             self._counted_since.clear()
-        self._counted_since[kid] += granted
-        return granted
+        self._counted_since[kid] += change
+
+    def _has_left(self, kid: str) -> bool:
+        block = self._block
+        return block is not None and block.key.kid == kid and block.left > 0
 
     def _counted(self, snapshot: Snapshot, kid: str) -> int:
         """What the store counts by now, as far as this process can tell."""
@@ -235,13 +272,14 @@ class MintCounter:
             granted += before.left
         elif before is not None:
             self._tallies[before.key.kid].unused += before.left
-        self._block = MintBlock(key, granted, self._clock.monotonic())
+        self._block = MintBlock.of(key, granted, began_at=self._clock.monotonic())
         for kid in [kid for kid in self._tallies if snapshot.ring.find(kid) is None]:
             del self._tallies[kid]
         return True
 
     def _next_size(self) -> int:
+        """How large a block should be, given how long the last one lasted."""
         block = self._block
-        if block is None or block.left:
-            return self._size
+        if block is None or block.low_water >= 0:
+            return self._size  # nothing was used up, or not yet
         return next_size(self._size, lasted=self._clock.monotonic() - block.began_at)

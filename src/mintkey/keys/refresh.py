@@ -63,8 +63,10 @@ class Freshness:
         if now < snapshot.fresh_until:
             return snapshot
         age = now - snapshot.checked_at
-        # A try that others waited for in vain counts as failed already, even if it goes on.
-        is_away = self._keeper.failure is not None or (self._flight.is_running and now - self._tried_at >= _PATIENCE)
+        # A failure of long ago says nothing. A try that others waited for in vain counts as failed, even if it goes on.
+        is_away = (self._keeper.failure is not None and now - self._keeper.failed_at < self._interval) or (
+            self._flight.is_running and now - self._tried_at >= _PATIENCE
+        )
         if age >= self._tolerance or (age >= self._interval and not is_away):
             snapshot = await self._awaited(snapshot)
         elif not is_away or now - self._tried_at >= _COOL_DOWN:

@@ -12,6 +12,7 @@ argument; `plan` says what to change, `apply` changes it, and both return new va
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import reduce
 from math import inf
 
@@ -27,6 +28,7 @@ __all__ = [
     "HandOver",
     "Intent",
     "Revoke",
+    "Rewrap",
     "Ring",
     "RingVersion",
     "Tombstone",
@@ -36,6 +38,7 @@ __all__ = [
     "end_of",
     "keys_needed",
     "plan",
+    "public_for",
     "retired",
     "rotation_due_at",
 ]
@@ -215,7 +218,22 @@ class Drop:
     kid: str
 
 
-Edit = Create | HandOver | Revoke | Drop
+@dataclass(frozen=True, slots=True)
+class Rewrap:
+    """The private half of a version is sealed anew, unless it was erased or sealed anew meanwhile.
+
+    Attributes:
+        kid: The version.
+        before: Its handle so far.
+        after: Its handle from now on.
+    """
+
+    kid: str
+    before: str = field(repr=False)
+    after: str = field(repr=False)
+
+
+Edit = Create | HandOver | Revoke | Drop | Rewrap
 """One change to a ring."""
 
 
@@ -228,10 +246,16 @@ def rotation_due_at(ring: Ring, policy: RotationPolicy, /) -> float:
     signer, successors = ring.signer, ring.successors
     if policy.every is None or signer is None or not successors:
         return inf
-    # A successor cannot be asked to be public for longer than a whole period: it is only created when one begins.
-    ahead = min(policy.publish_ahead, policy.every)
-    ready_at = successors[0].created_at + ahead.total_seconds()
+    ready_at = successors[0].created_at + public_for(policy).total_seconds()
     return max(signer.signs_since + policy.every.total_seconds(), ready_at)
+
+
+def public_for(policy: RotationPolicy, /) -> timedelta:
+    """How long a successor is public before it takes over by time.
+
+    It cannot be asked for longer than a whole period: it is only created when one begins.
+    """
+    return policy.publish_ahead if policy.every is None else min(policy.publish_ahead, policy.every)
 
 
 def end_of(at: float, policy: RotationPolicy, /) -> float:
@@ -304,6 +328,8 @@ def _apply_one(ring: Ring, edit: Edit, supply: Iterator[KeyMaterial]) -> Ring:
             return _hand_over(ring, at, verify_until)
         case Revoke(kid, at, verify_until, because):
             return _changed(ring, kid, lambda version: _revoked(version, at, verify_until, because))
+        case Rewrap(kid, before, after):
+            return _changed(ring, kid, lambda version: _rewrapped(version, before, after))
         case _:
             return drop(ring, edit.kid)
 
@@ -324,6 +350,12 @@ def _revoked(version: RingVersion, at: float, verify_until: float, because: str)
     if version.retires_at is None:
         version = retired(version, at, verify_until)
     return replace(version, revoked_at=at, revoked_because=because).at_rest()
+
+
+def _rewrapped(version: RingVersion, before: str, after: str) -> RingVersion:
+    if version.material.handle != before:
+        return version
+    return replace(version, material=replace(version.material, handle=after))
 
 
 def drop(ring: Ring, kid: str, /) -> Ring:

@@ -1,5 +1,6 @@
 """The settings of a rotating provider, checked together."""
 
+import logging
 from datetime import timedelta
 
 from mintkey.errors import ConfigurationError
@@ -8,6 +9,8 @@ from mintkey.jose.jwk import check_kid
 from mintkey.keys.policy import RotationPolicy
 
 __all__ = ["check_settings"]
+
+_logger = logging.getLogger("mintkey.keys")
 
 _ZERO = timedelta(0)
 
@@ -44,3 +47,13 @@ def check_settings(
             "or zero if nobody outside caches the keys"
         )
     ConfigurationError.raise_if(problems)
+    if policy.every is not None and policy.every <= refresh_interval + max_clock_skew < policy.publish_ahead:
+        # Allowed, because who keeps all keys at home loses nothing by it. (Zero would have said so.)
+        _logger.warning(
+            "ring %r rotates every %s, which is no longer than refresh_interval plus max_clock_skew (%s): verifiers "
+            "outside may meet a key before they can know it. Rotate less often, look more often, or set "
+            "RotationPolicy.publish_ahead to zero if there are none",
+            ring,
+            policy.every,
+            refresh_interval + max_clock_skew,
+        )

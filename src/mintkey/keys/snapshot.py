@@ -52,11 +52,6 @@ class Snapshot:
     verifiers: Mapping[str, Verifier] = field(repr=False)
 
     @property
-    def document(self) -> bytes | None:
-        """The ring as the store holds it."""
-        return None if self.stored is None else self.stored.document
-
-    @property
     def mints(self) -> Mapping[str, int]:
         """What the store counted, by kid."""
         return {} if self.stored is None else self.stored.mints

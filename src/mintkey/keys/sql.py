@@ -27,8 +27,9 @@ class SQLKeyProvider(RotatingKeyProvider):
         algorithm: What new versions are for.
         policy: When versions rotate and how long they verify.
         clock: Where time comes from; by default the machine's.
-        sealer: Seals private keys at rest; `Plaintext()` leaves them readable.
-        custodian: Keeps private keys instead of the ring; not together with `sealer`.
+        sealer: Seals private keys and their ring at rest; `Plaintext()` leaves them open to all who get there.
+        custodian: Keeps private keys instead of the ring, whose document then carries no seal; not together with
+            `sealer`.
         refresh_interval: How old a process's view of the ring may become.
         outage_tolerance: How long signing and verifying go on while the database cannot be used.
         max_clock_skew: How far the clocks of processes and verifiers may differ.
@@ -64,6 +65,7 @@ class SQLKeyProvider(RotatingKeyProvider):
             algorithm=algorithm,
             policy=policy,
             clock=clock,
+            sealer=sealer,
             custodian=custodian_for("SQLKeyProvider", ring=ring, sealer=sealer, custodian=custodian, default=None),
             refresh_interval=refresh_interval,
             outage_tolerance=outage_tolerance,

@@ -17,29 +17,46 @@ def test_a_block_gives_what_is_left() -> None:
 
 @pytest.mark.parametrize(
     ("size", "lasted", "then"),
-    [(1, 0.0, 2), (512, 0.9, 1024), (1024, 0.0, 1024), (8, 1.0, 8), (8, 10.0, 8), (8, 10.1, 4), (1, 99.0, 1)],
+    [
+        (1, 0.0, 4),
+        (512, 0.9, 2048),
+        (16_384, 0.0, 16_384),
+        (8, 1.0, 16),
+        (9000, 59.9, 16_384),
+        (8, 60.0, 8),
+        (8, 300.0, 8),
+        (8, 300.1, 4),
+        (1, 999.0, 1),
+    ],
 )
 def test_a_size_follows_the_pace(size: int, lasted: float, then: int) -> None:
     assert next_size(size, lasted=lasted) == then
 
 
-def test_a_size_starts_at_one_and_grows_to_1024() -> None:
+def test_a_size_starts_at_one_and_grows_to_16384() -> None:
     sizes = [1]
-    while sizes[-1] < 1024:
+    while sizes[-1] < 16_384:
         sizes.append(next_size(sizes[-1], lasted=0.1))
-    assert sizes == [2**n for n in range(11)]
+    assert sizes == [4**n for n in range(8)]
+
+
+@pytest.mark.parametrize(("size", "asks_at"), [(1, None), (3, None), (4, 2), (7, 3), (4096, 2048)])
+def test_the_next_block_is_asked_for_before_this_one_is_used_up(size: int, asks_at: int | None) -> None:
+    block = MintBlock.of(signing_key(generate("EdDSA")), size, began_at=0.0)
+    low = [block.left for _ in range(size) if block.take(1) and block.is_low]
+    assert low == ([] if asks_at is None else list(range(asks_at, -1, -1)))
 
 
 def test_without_a_cap_the_size_decides() -> None:
     assert reservation(64, waiting=1, left=None) == 64
 
 
-@pytest.mark.parametrize(("left", "asked"), [(1_000_000, 1024), (6400, 100), (640, 10), (127, 1), (3, 1), (0, 1)])
+@pytest.mark.parametrize(("left", "asked"), [(2_000_000, 16_384), (6400, 100), (640, 10), (127, 1), (3, 1), (0, 1)])
 def test_blocks_shrink_towards_the_cap(left: int, asked: int) -> None:
     """So that little is wasted by a process that crashes."""
-    assert reservation(1024, waiting=1, left=left) == asked
+    assert reservation(16_384, waiting=1, left=left) == asked
 
 
 def test_what_is_waited_for_is_not_wasted() -> None:
     assert reservation(1, waiting=200, left=7) == 200
-    assert reservation(1, waiting=5000, left=None) == 1024
+    assert reservation(1, waiting=50_000, left=None) == 16_384

@@ -191,24 +191,6 @@ class TestUpkeep:
         store.fail()
         assert await provider.maintain() == SECOND
 
-    async def test_says_for_how_long_a_rotation_is_overdue(
-        self, store: FaultyRingStore, start: Start, clock: FakeClock
-    ) -> None:
-        """The store is away when it is due: the active version stays active, and that is told."""
-        provider = start(store, HOURLY)
-        assert provider.overdue() == timedelta(0)
-        first = (await provider.acquire()).key.kid
-        clock.advance(timedelta(minutes=59))
-        await provider.versions()
-        store.fail()
-        clock.advance(timedelta(minutes=3))
-        await provider.maintain()
-        assert (await provider.acquire()).key.kid == first
-        assert provider.overdue() == timedelta(minutes=2)
-        store.heal()
-        await provider.maintain()
-        assert provider.overdue() == timedelta(0)
-
 
 class TestLifecycle:
     async def test_the_store_is_opened_and_closed_with_the_provider(self, store: FaultyRingStore, start: Start) -> None:
@@ -216,6 +198,15 @@ class TestLifecycle:
         async with provider, provider:
             assert store.is_open
             await provider.acquire()
+        assert not store.is_open
+
+    async def test_a_store_that_others_opened_stays_open(self, store: FaultyRingStore, start: Start) -> None:
+        """A provider that nobody entered took no opening, so it gives none back."""
+        provider = start(store)
+        async with store:
+            await provider.acquire()
+            await provider.aclose()
+            assert store.is_open
         assert not store.is_open
 
     async def test_a_store_without_a_lifecycle_is_left_alone(self, store: FaultyRingStore) -> None:

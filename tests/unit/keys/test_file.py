@@ -52,7 +52,7 @@ async def test_a_directory_that_others_reach_is_refused_with_advice(tmp_path):
 async def test_keys_may_be_sealed_and_the_sealing_key_replaced(tmp_path):
     kid = await signed_by(tmp_path, sealer=Sealer([KEK]))
     assert await signed_by(tmp_path, sealer=Sealer([OTHER_KEK, KEK])) == kid
-    with pytest.raises(KeyProviderError, match="another key"):
+    with pytest.raises(KeyProviderError, match="sealed under a key-encryption key that is not listed here"):
         await signed_by(tmp_path, sealer=Sealer([OTHER_KEK]))
 
 
@@ -71,7 +71,13 @@ async def test_a_ring_that_was_copied_does_not_open_under_another_name(tmp_path)
 async def test_a_custodian_of_the_callers(tmp_path):
     custodian = SealedCustodian(Sealer([KEK]), ring="default")
     kid = await signed_by(tmp_path, custodian=custodian)
-    assert await signed_by(tmp_path, sealer=Sealer([KEK])) == kid
+    assert await signed_by(tmp_path, custodian=custodian) == kid
+
+
+async def test_a_ring_of_a_custodian_carries_no_seal_that_a_sealer_would_take(tmp_path):
+    await signed_by(tmp_path, custodian=SealedCustodian(Sealer([KEK]), ring="default"))
+    with pytest.raises(KeyProviderError, match="is not sealed"):
+        await signed_by(tmp_path, sealer=Sealer([KEK]))
 
 
 def test_a_sealer_and_a_custodian_are_too_much(tmp_path):

@@ -14,6 +14,7 @@ import anyio
 import pytest
 
 from mintkey.errors import ConfigurationError, KeyProviderError, Reason
+from mintkey.files import rings
 from mintkey.keys.stores import file as file_store
 from mintkey.keys.stores.file import FileKeyRingStore
 
@@ -247,14 +248,14 @@ async def test_a_damaged_ring_is_never_replaced(store, ring):
 
 
 async def test_an_enormous_file_is_not_read(store, ring, monkeypatch):
-    monkeypatch.setattr(file_store, "_MAX_BYTES", 100)
+    monkeypatch.setattr(rings, "_MAX_BYTES", 100)
     ring.write_bytes(bytes(101))
     with pytest.raises(KeyProviderError, match="too large"):
         await store.load("default")
 
 
 async def test_counts_of_versions_that_are_long_gone_are_forgotten(store, ring, monkeypatch):
-    monkeypatch.setattr(file_store, "_MAX_COUNTED_KIDS", 3)
+    monkeypatch.setattr(rings, "_MAX_COUNTED_KIDS", 3)
     for kid in ("signs", "a", "b", "signs", "c", "d", "signs"):
         await store.reserve("default", kid, want=1, limit=10)
     stored = await store.load("default")

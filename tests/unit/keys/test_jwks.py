@@ -8,6 +8,8 @@ from mintkey.keys.base import KeyMaterial
 from mintkey.keys.jwks import cacheable_for, render
 from mintkey.keys.policy import RotationPolicy
 from mintkey.keys.ring import Ring, RingVersion
+from mintkey.testing.clock import FakeClock
+from tests.support.ring_faults import HOURLY, FaultyRingStore, Start
 from tests.support.rings import version
 
 MINUTE = timedelta(minutes=1)
@@ -62,3 +64,18 @@ def test_a_set_is_cached_no_longer_than_a_successor_waits(
     every: timedelta | None, ahead: timedelta, cacheable: timedelta
 ) -> None:
     assert cacheable_for(RotationPolicy(every=every, publish_ahead=ahead), delay=MINUTE) == cacheable
+
+
+async def test_a_set_that_could_not_be_looked_at_is_cached_for_less(
+    store: FaultyRingStore, start: Start, clock: FakeClock
+) -> None:
+    """The next key may be public elsewhere already, so what is later than usual has to be made up for."""
+    provider = start(store, HOURLY)
+    assert (await provider.jwks()).max_age == 9 * MINUTE + timedelta(seconds=50)
+    store.fail()
+    clock.advance(timedelta(seconds=5))
+    assert (await provider.jwks()).max_age == 9 * MINUTE + timedelta(seconds=50)
+    clock.advance(2 * MINUTE)
+    assert (await provider.jwks()).max_age == 7 * MINUTE + timedelta(seconds=50)
+    clock.advance(7 * MINUTE + timedelta(seconds=52))
+    assert (await provider.jwks()).max_age == timedelta(0)

@@ -109,6 +109,12 @@ def test_a_burial_as_revoked_is_not_forgotten(ring: Ring) -> None:
         assert merge(theirs, ours, 10.0, POLICY).tombstones == (stone,)
 
 
+def test_a_burial_by_whoever_did_not_know_of_a_revocation_is_one_as_revoked(keys: Keys, ring: Ring) -> None:
+    ours = keys.walk(ring, 10.0, Intent(revoke="v1"))
+    theirs = Ring(ours.versions[1:], (Tombstone("v1", revoked=False),))
+    assert merge(theirs, ours, 20.0, POLICY).tombstones == (Tombstone("v1", revoked=True),)
+
+
 def test_a_full_graveyard_lost_nothing(ring: Ring) -> None:
     """Tombstones make room for one another: older ones that only we remember are not written back for ever."""
     theirs = replace(ring, tombstones=tuple(Tombstone(f"t{n}", revoked=False) for n in range(TOMBSTONES)))

@@ -6,7 +6,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from mintkey.errors import KeyNotFoundError, KeyProviderError, Reason
+from mintkey.errors import KeyNotFoundError, KeyProviderError, KeyRevokedError, Reason
 from mintkey.keys.engine import RotatingKeyProvider
 from mintkey.keys.ring import TOMBSTONES
 from mintkey.testing.clock import FakeClock
@@ -150,6 +150,22 @@ class TestOutage:
                 await settle()
             clock.advance(SECOND)
         assert store.calls["load"] == 10
+
+    async def test_of_long_ago_is_no_excuse_for_what_is_old(
+        self, store: FaultyRingStore, start: Start, clock: FakeClock
+    ) -> None:
+        """A process that was idle since a look failed looks again before it answers."""
+        provider, operator = start(store), start(FaultyRingStore(store.shared))
+        kid = await kid_of(provider)
+        store.fail()
+        clock.advance(3 * SECOND)
+        await provider.resolve(kid)
+        await settle()
+        store.heal()
+        await operator.revoke(kid)
+        clock.advance(9 * MINUTE)
+        with pytest.raises(KeyRevokedError):
+            await provider.resolve(kid)
 
     async def test_before_there_was_anything_is_an_error_at_once(self, store: FaultyRingStore, start: Start) -> None:
         provider = start(store)

@@ -162,3 +162,34 @@ def test_a_provider_takes_a_sealer_or_a_custodian():
         custodian_for("P", ring="r", sealer=SEALER, custodian=mine)
     with pytest.raises(ConfigurationError, match=r"P stores private keys.*sealer=Plaintext\(\)"):
         custodian_for("P", ring="r", sealer=None, custodian=None)
+
+
+async def test_rewrapping_changes_the_handle_and_nothing_else():
+    old = await custodian().create("EdDSA")
+    both = custodian(Sealer([bytes(32), bytes(range(32))]))
+    new = await both.rewrap(old)
+    assert new == replace(old, handle=new.handle) != old
+    assert (await custodian(Sealer([bytes(32)])).open(new)).kid == old.kid
+    assert await both.rewrap(new) is new
+
+
+async def test_rewrapping_refuses_what_does_not_open():
+    material = await custodian().create("EdDSA")
+    with pytest.raises(KeyProviderError, match=material.kid):
+        await custodian(Sealer([bytes(32)])).rewrap(material)
+
+
+async def test_plain_keys_stay_as_they_are():
+    material = await custodian(Plaintext()).create("EdDSA")
+    assert await custodian(Plaintext()).rewrap(material) is material
+
+
+async def test_a_key_moves_to_another_ring_and_sealer():
+    there = custodian(Sealer([bytes(32)]), ring="other")
+    material = await custodian().create("EdDSA")
+    moved = await custodian().move_to(there, material)
+    assert moved == replace(material, handle=moved.handle)
+    assert (await there.open(moved)).kid == material.kid
+    await refused(custodian(), moved)
+    with pytest.raises(KeyProviderError, match=material.kid):
+        await there.move_to(custodian(), material)

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from mintkey.errors import ConfigurationError, KeyProviderError, Reason
 from mintkey.jose import base64url
-from mintkey.keys.sealing import Plaintext, Sealer
+from mintkey.keys.sealing import Plaintext, Sealer, joined
 
 ONE = bytes(range(32))
 TWO = bytes(range(32, 64))
@@ -162,3 +162,38 @@ def test_nobody_shows_a_key():
     with pytest.raises(TypeError):
         pickle.dumps(sealer)
     assert repr(Plaintext()) == "Plaintext()"
+
+
+def test_resealing_puts_the_text_under_the_first_key():
+    both = Sealer([TWO, ONE])
+    old = Sealer([ONE]).seal(PRIVATE, aad=b"a")
+    new = both.reseal(old, aad=b"a")
+    assert Sealer([TWO]).open(new, aad=b"a") == PRIVATE
+    assert both.reseal(new, aad=b"a") == new
+
+
+def test_resealing_refuses_what_does_not_open():
+    old = Sealer([ONE]).seal(PRIVATE, aad=b"a")
+    for sealer, aad in ((Sealer([TWO]), b"a"), (Sealer([ONE]), b"b")):
+        with pytest.raises(KeyProviderError):
+            sealer.reseal(old, aad=aad)
+
+
+def test_plain_text_has_no_key_to_replace():
+    text = Plaintext().seal(PRIVATE, aad=b"a")
+    assert Plaintext().reseal(text, aad=b"a") == text
+    with pytest.raises(KeyProviderError):
+        Plaintext().reseal(Sealer([ONE]).seal(PRIVATE, aad=b"a"), aad=b"a")
+
+
+def test_the_first_key_authenticates_and_every_key_is_asked():
+    tag = Sealer([ONE]).authenticate(b"message")
+    assert Sealer([TWO, ONE]).is_authentic(b"message", tag)
+    assert not Sealer([TWO]).is_authentic(b"message", tag)
+    assert not Sealer([ONE]).is_authentic(b"massage", tag)
+    assert not Sealer([ONE]).is_authentic(b"message", b"")
+
+
+def test_joined_parts_have_no_two_readings():
+    rows = [(b"ab", b"c"), (b"a", b"bc"), (b"abc",), (b"abc", b""), (b"", b"abc"), ()]
+    assert len({joined(*row) for row in rows}) == len(rows)

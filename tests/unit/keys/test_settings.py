@@ -47,3 +47,19 @@ def test_all_problems_come_at_once() -> None:
     problems = raised.value.details["problems"]
     assert isinstance(problems, tuple)
     assert len(problems) == 3
+
+
+@pytest.mark.parametrize(
+    ("every", "ahead", "warned"),
+    [
+        (timedelta(seconds=10), timedelta(minutes=15), True),
+        (timedelta(seconds=10.001), timedelta(minutes=15), False),
+        (timedelta(seconds=1), timedelta(0), False),
+        (None, timedelta(minutes=15), False),
+    ],
+)
+def test_a_period_in_which_nobody_outside_can_learn_of_a_key_is_warned_of(
+    every: timedelta | None, ahead: timedelta, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    check_settings(**GOOD | {"policy": RotationPolicy(every=every, publish_ahead=ahead)})
+    assert ("before they can know it" in caplog.text) is warned

@@ -1,11 +1,13 @@
 """The default custody: private keys live sealed inside the ring itself."""
 
+from dataclasses import replace
+
 from mintkey.claims import strict_json
 from mintkey.errors import ConfigurationError, KeyProviderError
 from mintkey.jose import jwk, prepared
 from mintkey.jose.algorithms import spec_of
 from mintkey.keys.base import Algorithm, KeyCustodian, KeyMaterial, SigningKey
-from mintkey.keys.sealing import Plaintext, Sealer
+from mintkey.keys.sealing import Plaintext, Sealer, joined
 
 __all__ = ["SealedCustodian", "custodian_for"]
 
@@ -77,10 +79,46 @@ class SealedCustodian:
         except (ConfigurationError, KeyProviderError, ValueError) as error:
             # The causes that we write ourselves name no content; those of parsers are not shown.
             cause = str(error) if isinstance(error, KeyProviderError) else "the stored private key is damaged"
-            raise KeyProviderError(
-                f"key {material.kid!r} of ring {self._ring!r} cannot be used: {cause}",
-                details={"ring": self._ring, "kid": material.kid},
-            ) from None
+            raise self._unusable(material, cause) from None
+
+    async def rewrap(self, material: KeyMaterial, /) -> KeyMaterial:
+        """The same key with its handle sealed under the sealer's first key; the very object if it already is.
+
+        Raises:
+            KeyProviderError: The handle does not open (`keys_unavailable`).
+        """
+        aad = self._binding(material.kid, material.algorithm)
+        try:
+            handle = self._sealer.reseal(material.handle, aad=aad)
+        except KeyProviderError as error:
+            raise self._unusable(material, str(error)) from None
+        return material if handle == material.handle else replace(material, handle=handle)
+
+    async def move_to(self, other: "SealedCustodian", material: KeyMaterial, /) -> KeyMaterial:
+        """The same key, sealed as another custodian seals: for its ring, under its sealer.
+
+        Args:
+            other: The custodian of the ring that the key moves to.
+            material: The key as it stands in our ring.
+
+        Raises:
+            KeyProviderError: The handle does not open (`keys_unavailable`).
+        """
+        try:
+            private = self._sealer.open(material.handle, aad=self._binding(material.kid, material.algorithm))
+        except KeyProviderError as error:
+            raise self._unusable(material, str(error)) from None
+        return other.receive(material, private)
+
+    def receive(self, material: KeyMaterial, private: bytes, /) -> KeyMaterial:
+        """A key that comes from another custodian, its private half sealed as this one seals.
+
+        Args:
+            material: The key; its handle there is replaced.
+            private: The private JWK as JSON.
+        """
+        aad = self._binding(material.kid, material.algorithm)
+        return replace(material, handle=self._sealer.seal(private, aad=aad))
 
     async def destroy(self, material: KeyMaterial, /) -> None:
         """Nothing to do: the ring that drops the handle drops the only copy."""
@@ -98,10 +136,14 @@ class SealedCustodian:
             raise KeyProviderError("it is not the key that the ring names")
         return prepared.signing_key(key)
 
+    def _unusable(self, material: KeyMaterial, cause: str) -> KeyProviderError:
+        return KeyProviderError(
+            f"key {material.kid!r} of ring {self._ring!r} cannot be used: {cause}",
+            details={"ring": self._ring, "kid": material.kid},
+        )
+
     def _binding(self, kid: str, algorithm: str) -> bytes:
-        """Ring, kid and algorithm, each behind its length, so that no two triples have the same bytes."""
-        parts = (part.encode() for part in (self._ring, kid, algorithm))
-        return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+        return joined(self._ring.encode(), kid.encode(), algorithm.encode())
 
 
 def custodian_for(

@@ -16,6 +16,7 @@ class _Entry:
     document: bytes = field(repr=False)
     revision: int = 1
     mints: dict[str, int] = field(default_factory=dict[str, int])
+    returned: dict[str, int] = field(default_factory=dict[str, int])
     changed: anyio.Event = field(default_factory=anyio.Event)
 
 
@@ -40,7 +41,12 @@ class MemoryKeyRingStore:
         entry = self._rings.get(ring)
         if entry is None:
             return None
-        return StoredRing(entry.document, entry.revision, MappingProxyType(dict(entry.mints)))
+        return StoredRing(
+            entry.document,
+            entry.revision,
+            MappingProxyType(dict(entry.mints)),
+            returned=MappingProxyType(dict(entry.returned)),
+        )
 
     async def compare_and_swap(self, ring: str, /, *, expected: int, document: bytes) -> bool:
         """Replace the document if its revision is still `expected` (0: there is none); whether that happened."""
@@ -65,6 +71,16 @@ class MemoryKeyRingStore:
         if granted:
             entry.mints[kid] = counted + granted
         return granted
+
+    async def give_back(self, ring: str, kid: str, /, *, count: int) -> None:
+        """Take back so many reserved mints."""
+        entry = self._rings.get(ring)
+        if entry is None:
+            return
+        count = min(count, entry.mints.get(kid, 0))
+        if count > 0:
+            entry.mints[kid] -= count
+            entry.returned[kid] = entry.returned.get(kid, 0) + count
 
     async def watch(self, ring: str, /) -> AsyncIterator[int]:
         """Revisions of a ring that exists, as they appear; ends when there is none."""

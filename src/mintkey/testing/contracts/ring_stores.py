@@ -24,11 +24,12 @@ from typing import Protocol
 import anyio
 import pytest
 
-from mintkey.keys.base import KeyRingStore
+from mintkey.keys.base import KeyRingStore, MintReturns
 
 __all__ = ["KeyRingStoreContract", "RingStoreHarness"]
 
 _NO_LIMIT = 2**62
+_LONG_AGO = 1_600_000_000.0  # in 2020; a clock that says less counts something else
 _TIME_TO_PUSH = 0.05  # seconds of real time; pushing is optional
 
 
@@ -207,6 +208,59 @@ class KeyRingStoreContract:
         assert await store.reserve("default", "a", want=3, limit=_NO_LIMIT) == 0
         assert await store.load("default") is None
 
+    async def test_mints_that_come_back_can_be_granted_again(self, harness: RingStoreHarness) -> None:
+        """What is taken back leaves `mints` and is in `returned`, so that the sum of both only ever grows."""
+        one, other = await self._with_ring(harness), self._taking_back(harness)
+        await one.reserve("default", "a", want=7, limit=7)
+        await other.give_back("default", "a", count=3)
+        stored = await one.load("default")
+        assert stored is not None
+        assert (dict(stored.mints), dict(stored.returned)) == ({"a": 4}, {"a": 3})
+        assert await one.reserve("default", "a", want=5, limit=7) == 3
+        await other.give_back("default", "a", count=1)
+        stored = await one.load("default")
+        assert stored is not None
+        assert (dict(stored.mints), dict(stored.returned), stored.revision) == ({"a": 6}, {"a": 4}, 1)
+
+    async def test_no_more_comes_back_than_was_granted(self, harness: RingStoreHarness) -> None:
+        """Neither of another kid, nor of a ring that is not there."""
+        store, taking_back = await self._with_ring(harness), self._taking_back(harness)
+        await store.reserve("default", "a", want=2, limit=7)
+        await taking_back.give_back("default", "a", count=5)
+        await taking_back.give_back("default", "b", count=5)
+        await taking_back.give_back("other", "a", count=5)
+        stored = await store.load("default")
+        assert stored is not None
+        assert {kid: count for kid, count in stored.mints.items() if count} == {}
+        assert dict(stored.returned) == {"a": 2}
+        assert await store.load("other") is None
+        assert await store.reserve("default", "a", want=9, limit=7) == 7
+
+    async def test_what_comes_back_at_once_is_counted_exactly(self, harness: RingStoreHarness) -> None:
+        """Over all instances, together with reservations."""
+        await self._with_ring(harness)
+        instances = [self._taking_back(harness) for _ in range(10)]
+
+        async def borrow(instance: MintReturns) -> None:
+            granted = await harness.store().reserve("default", "a", want=3, limit=1000)
+            await instance.give_back("default", "a", count=granted - 1)
+
+        async with anyio.create_task_group() as tasks:
+            for instance in instances:
+                tasks.start_soon(borrow, instance)
+        stored = await harness.store().load("default")
+        assert stored is not None
+        assert (dict(stored.mints), dict(stored.returned)) == ({"a": 10}, {"a": 20})
+
+    async def test_its_clock_tells_the_time(self, harness: RingStoreHarness) -> None:
+        """A store with a clock of its own tells seconds since the epoch that do not run backwards."""
+        store = await self._with_ring(harness)
+        first, second = await store.load("default"), await store.load("default")
+        assert first is not None
+        assert second is not None
+        if first.time is not None and second.time is not None:
+            assert _LONG_AGO < first.time <= second.time
+
     async def test_watching_tells_true_revisions(self, harness: RingStoreHarness) -> None:
         """Push is optional; what is pushed are revisions that exist, in order."""
         store, seen = await self._with_ring(harness), list[int]()
@@ -222,6 +276,13 @@ class KeyRingStoreContract:
                 await store.compare_and_swap("default", expected=1, document=b"next")
         assert seen == sorted(set(seen))
         assert set(seen) <= {1, 2}
+
+    @staticmethod
+    def _taking_back(harness: RingStoreHarness) -> MintReturns:
+        store = harness.store()
+        if not isinstance(store, MintReturns):
+            pytest.skip("a store need not take mints back")
+        return store
 
     @staticmethod
     async def _with_ring(harness: RingStoreHarness) -> KeyRingStore:

@@ -54,6 +54,23 @@ async def test_reservations_stop_at_the_limit(store, path):
     assert stored.mints == {"kid": 200}
 
 
+async def test_what_is_given_back_is_granted_once_more(store, path):
+    assert sum(results(*[("reserve_and_return", path, 5, 2, 300)] * PROCESSES)) == 300
+    stored = await store.load("default")
+    assert stored.mints == {"kid": 300}
+
+
+async def test_a_disk_that_is_full_for_one_process_is_in_nobodys_way(path):
+    answers = results(("fill", path), ("spend", path, 40))
+    (filled,) = [answer for answer in answers if isinstance(answer, dict)]
+    (won,) = [answer for answer in answers if isinstance(answer, list)]
+    assert set(filled["reasons"]) <= {Reason.REPLAY_UNAVAILABLE, Reason.REPLAY_OUTCOME_UNKNOWN}
+    assert filled["after"][0] == ClaimOutcome.ACCEPTED
+    assert len(won) == 40
+    with closing(sqlite3.connect(path)) as file:
+        assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
 async def test_no_change_is_lost(store, path):
     results(*[("append", path, letter, 10) for letter in "abcdef"])
     stored = await store.load("default")

@@ -1,4 +1,4 @@
-"""The SQL backends for the contract suites: one SQLite file, a new store or provider on it each time."""
+"""The SQL backends for the contract suites: one database, a new store or provider on it each time."""
 
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,8 +18,9 @@ from mintkey.replay.sql import SQLReplayStore
 from mintkey.sql.schema import CUT_OFFS, FAMILIES, MARKS, RINGS
 from mintkey.testing.contracts.providers import ContractProvider
 from mintkey.testing.contracts.replay_stores import ReplayStoreHarness
+from tests.support.postgres import PostgresDatabase
 
-__all__ = ["SQLReplayHarness", "engine_of", "sqlite", "sqlite_engine"]
+__all__ = ["SQLReplayHarness", "engine_of", "engine_on", "postgresql", "postgresql_engine", "sqlite", "sqlite_engine"]
 
 
 class _Closable(Protocol):
@@ -60,6 +61,11 @@ def engine_of(path: Path) -> AsyncEngine:
     return create_async_engine(f"sqlite+aiosqlite:///{path}")
 
 
+def engine_on(database: PostgresDatabase) -> AsyncEngine:
+    """An engine as an application has one, on PostgreSQL."""
+    return create_async_engine(database.url.replace("postgresql:", "postgresql+asyncpg:"))
+
+
 @asynccontextmanager
 async def sqlite(directory: Path) -> AsyncIterator[SQLHarness]:
     path = directory / "mintkey.db"
@@ -77,13 +83,32 @@ async def sqlite_engine(directory: Path) -> AsyncIterator[SQLHarness]:
         yield SQLHarness(engine, engine, stack)
 
 
-class SQLReplayHarness(ReplayStoreHarness):
-    """Stores on one file: by URL, or on an engine of the application."""
+@asynccontextmanager
+async def postgresql(database: PostgresDatabase) -> AsyncIterator[SQLHarness]:
+    async with AsyncExitStack() as stack:
+        engine = engine_on(database)
+        stack.push_async_callback(engine.dispose)
+        yield SQLHarness(database.url, engine, stack)
 
-    def __init__(self, path: Path, *, is_foreign: bool) -> None:
+
+@asynccontextmanager
+async def postgresql_engine(database: PostgresDatabase) -> AsyncIterator[SQLHarness]:
+    async with AsyncExitStack() as stack:
+        engine = engine_on(database)
+        stack.push_async_callback(engine.dispose)
+        yield SQLHarness(engine, engine, stack)
+
+
+class SQLReplayHarness(ReplayStoreHarness):
+    """Stores on one database: by URL, or on an engine of the application."""
+
+    def __init__(self, place: Path | PostgresDatabase, *, is_foreign: bool) -> None:
         super().__init__()
-        self._engine = engine_of(path)
-        self._database = self._engine if is_foreign else f"sqlite:///{path}"
+        if isinstance(place, PostgresDatabase):
+            self._engine, url = engine_on(place), place.url
+        else:
+            self._engine, url = engine_of(place), f"sqlite:///{place}"
+        self._database = self._engine if is_foreign else url
         self._stores: list[SQLReplayStore] = []
 
     async def __aexit__(self, *exc_info: object) -> None:

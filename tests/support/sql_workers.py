@@ -1,4 +1,4 @@
-"""Processes that share one SQLite file: `python -m tests.support.sql_workers TASK PATH …`."""
+"""Processes that share one database: `python -m tests.support.sql_workers TASK PLACE …`, a file or a URL."""
 
 import random
 import resource
@@ -22,12 +22,16 @@ SEALER = Sealer([bytes(range(32))])
 _PATIENCE = timedelta(seconds=30)
 
 
+def url_of(place: str) -> str:
+    return place if "://" in place else f"sqlite:///{place}"
+
+
 async def claim(store: SQLReplayStore, key: str) -> ClaimOutcome:
     now = datetime.now(UTC)
     return await store.claim(key, owner=new_id(), issued_at=now, expires_at=now + timedelta(minutes=10))
 
 
-async def spend(path: str, count: str) -> object:
+async def spend(place: str, count: str) -> object:
     """The keys that this process got, of those that all processes want."""
     keys = [f"key {number}" for number in range(int(count))]
     random.shuffle(keys)
@@ -37,7 +41,7 @@ async def spend(path: str, count: str) -> object:
         if await claim(store, key) is ClaimOutcome.ACCEPTED:
             won.append(key)
 
-    async with SQLReplayStore(f"sqlite:///{path}", timeout=_PATIENCE, fence=False) as store:
+    async with SQLReplayStore(url_of(place), timeout=_PATIENCE, fence=False) as store:
         for at in range(0, len(keys), 4):
             async with anyio.create_task_group() as tasks:
                 for key in keys[at : at + 4]:
@@ -45,9 +49,9 @@ async def spend(path: str, count: str) -> object:
     return won
 
 
-async def spend_for_ever(path: str) -> object:
+async def spend_for_ever(place: str) -> object:
     """Say what was spent, until somebody kills us."""
-    async with SQLReplayStore(f"sqlite:///{path}", fence=False) as store:
+    async with SQLReplayStore(url_of(place), fence=False) as store:
         number = 0
         while True:
             await claim(store, f"key {number}")
@@ -55,11 +59,11 @@ async def spend_for_ever(path: str) -> object:
             number += 1
 
 
-async def fill(path: str) -> object:
+async def fill(place: str) -> object:
     """Spend until no file may grow any more; what was said then, and what is said when it may again."""
     reasons: list[str] = []
     accepted: list[str] = []
-    async with SQLReplayStore(f"sqlite:///{path}", fence=False) as store:
+    async with SQLReplayStore(url_of(place), fence=False) as store:
         await claim(store, "first")
         # Python ignores SIGXFSZ: a write beyond the limit is an error, as on a full disk.
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -72,22 +76,42 @@ async def fill(path: str) -> object:
             except ReplayStoreError as error:
                 reasons.append(error.reason)
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        after = [await claim(store, "last"), await claim(store, accepted[-1])]
+        after = [await claim(store, key) for key in ("last", *accepted[-1:])]
     return {"reasons": reasons, "accepted": len(accepted), "after": after}
 
 
-async def reserve(path: str, want: str, limit: str) -> object:
+async def reserve(place: str, want: str, limit: str) -> object:
     """Reserve until nothing is left."""
     granted = 0
-    async with SQLKeyRingStore(f"sqlite:///{path}", timeout=_PATIENCE) as store:
+    async with SQLKeyRingStore(url_of(place), timeout=_PATIENCE) as store:
         while count := await store.reserve("default", "kid", want=int(want), limit=int(limit)):
             granted += count
     return granted
 
 
-async def append(path: str, letter: str, times: str) -> object:
+async def reserve_and_return(place: str, want: str, back: str, limit: str) -> object:
+    """Reserve until nothing is left, and every other time give some of it back at once; how much was kept."""
+    kept = turns = 0
+    async with SQLKeyRingStore(url_of(place), timeout=_PATIENCE) as store:
+        while count := await store.reserve("default", "kid", want=int(want), limit=int(limit)):
+            kept += count
+            turns += 1
+            if turns % 2 and count > int(back):
+                await store.give_back("default", "kid", count=int(back))
+                kept -= int(back)
+    return kept
+
+
+async def reserve_for_ever(place: str, want: str, limit: str) -> object:
+    """Say what was granted, until somebody kills us."""
+    async with SQLKeyRingStore(url_of(place), timeout=_PATIENCE) as store:
+        while True:
+            say(str(await store.reserve("default", "kid", want=int(want), limit=int(limit))))
+
+
+async def append(place: str, letter: str, times: str) -> object:
     """Append a letter to the document, so many times."""
-    async with SQLKeyRingStore(f"sqlite:///{path}", timeout=_PATIENCE) as store:
+    async with SQLKeyRingStore(url_of(place), timeout=_PATIENCE) as store:
         for _ in range(int(times)):
             while True:
                 stored = await store.load("default")
@@ -109,17 +133,17 @@ async def acquire(provider: SQLKeyProvider) -> SigningGrant:
                     raise
 
 
-async def first_key(path: str) -> object:
+async def first_key(place: str) -> object:
     """The kid that signs, from whoever opened the database first."""
-    async with SQLKeyProvider(f"sqlite:///{path}", sealer=SEALER) as provider:
+    async with SQLKeyProvider(url_of(place), sealer=SEALER) as provider:
         return (await acquire(provider)).key.kid
 
 
-async def mint(path: str, times: str, cap: str) -> object:
+async def mint(place: str, times: str, cap: str) -> object:
     """Take leave to sign so many tokens from versions with a cap."""
     policy = RotationPolicy(every=None, max_mints=int(cap), publish_ahead=timedelta(0))
     kids: Counter[str] = Counter()
-    async with SQLKeyProvider(f"sqlite:///{path}", policy=policy, sealer=SEALER) as provider:
+    async with SQLKeyProvider(url_of(place), policy=policy, sealer=SEALER) as provider:
         for _ in range(int(times)):
             grant = await acquire(provider)
             kids[grant.key.kid] += grant.count
@@ -127,4 +151,19 @@ async def mint(path: str, times: str, cap: str) -> object:
 
 
 if __name__ == "__main__":
-    perform({task.__name__: task for task in (spend, spend_for_ever, fill, reserve, append, first_key, mint)})
+    perform(
+        {
+            task.__name__: task
+            for task in (
+                spend,
+                spend_for_ever,
+                fill,
+                reserve,
+                reserve_and_return,
+                reserve_for_ever,
+                append,
+                first_key,
+                mint,
+            )
+        }
+    )

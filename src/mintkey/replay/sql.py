@@ -1,9 +1,11 @@
 """How a token is spent in a database: an upsert that changes the row only if it may, then a look at whose it is."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from mintkey.clock import Clock, SystemClock, from_timestamp
 from mintkey.errors import Reason, ReplayStoreError
+from mintkey.health import Check
 from mintkey.lifecycle import Resource
 from mintkey.replay.base import ClaimOutcome, ClaimStatus, StoredFamily
 from mintkey.replay.marks import life, memory_begins_after_loss, memory_begins_at_opening, microseconds
@@ -26,7 +28,8 @@ class SQLReplayStore(Resource):
     """A `ReplayStore`, `RevocationStore` and `FamilyStore` in SQLite or PostgreSQL, for any number of processes.
 
     A claim is granted if and only if the row shows its owner afterwards: a call that is repeated because its answer was
-    lost is granted again, and nobody else's is. Concurrent calls share transactions, and with them the flush to disk.
+    lost is granted again, and nobody else's is. So is one that lost the answer to its commit with its connection: it
+    asks again by itself while there is time. Concurrent calls share transactions, and with them the flush to disk.
     Expired rows are deleted in small steps along with the writes.
 
     Args:
@@ -56,8 +59,8 @@ class SQLReplayStore(Resource):
         fence: bool = True,
     ) -> None:
         self._database = Database(engine_or_url, tables=(MARKS, CUT_OFFS, FAMILIES), timeout=timeout, failure=_failure)
-        self._ledger = Ledger(self._database.insert, is_fenced=fence)
-        self._families = Families(self._database.insert)
+        self._ledger = Ledger(self._database.backend.insert, is_fenced=fence)
+        self._families = Families(self._database.backend.insert)
         self._clock = clock if clock is not None else SystemClock()
         self._is_fenced = fence
         self._has_begun = False
@@ -83,7 +86,7 @@ class SQLReplayStore(Resource):
             "issued": microseconds(issued_at),
             "begins": self._memory_begins(now),
         }
-        outcome = await self._database.write(self._ledger.claim, request)
+        outcome = await self._database.write(self._ledger.claim, request, is_repeatable=True)
         self._has_begun = True
         return outcome
 
@@ -94,7 +97,7 @@ class SQLReplayStore(Resource):
             ReplayStoreError: As for `claim`.
         """
         request = {**_mark(key, self._clock.time(), expires_at), "by": _bytes(owner)}
-        return await self._database.write(self._ledger.commit, request)
+        return await self._database.write(self._ledger.commit, request, is_repeatable=True)
 
     async def release(self, key: str, /, *, owner: str) -> bool:
         """Give this owner's reservation back; whether there was one.
@@ -110,7 +113,8 @@ class SQLReplayStore(Resource):
         Raises:
             ReplayStoreError: As for `claim`.
         """
-        await self._database.write(self._ledger.revoke, _mark(key, self._clock.time(), expires_at))
+        request = _mark(key, self._clock.time(), expires_at)
+        await self._database.write(self._ledger.revoke, request, is_repeatable=True)
 
     async def status(self, key: str, /, *, issued_at: datetime) -> ClaimStatus:
         """What a claim would meet, without claiming.
@@ -132,7 +136,7 @@ class SQLReplayStore(Resource):
             ReplayStoreError: As for `claim`.
         """
         request = {**_mark(key, self._clock.time(), expires_at), "at": microseconds(before)}
-        await self._database.write(self._ledger.cut_off, request)
+        await self._database.write(self._ledger.cut_off, request, is_repeatable=True)
 
     async def cut_off_before(self, key: str, /) -> datetime | None:
         """The cut-off under this key, if there is one.
@@ -163,7 +167,14 @@ class SQLReplayStore(Resource):
         now = self._clock.time()
         until = _micros(now + life(expires_at, now))
         swap = FamilySwap(_bytes(key), expected, document, _micros(now), until)
-        return await self._database.write(self._families.swap, swap)
+        return await self._database.write(self._families.swap, swap, is_repeatable=True)
+
+    async def checks(self) -> Mapping[str, Check]:
+        """As `durability`: whether an answered commit survives a power cut.
+
+        The word is what PostgreSQL's `synchronous_commit`, or SQLite's `PRAGMA synchronous`, is set to.
+        """
+        return await self._database.checks()
 
     async def _open(self) -> None:
         if self._is_fenced:
@@ -185,7 +196,7 @@ class SQLReplayStore(Resource):
         return begins <= microseconds(issued_at)
 
     async def _begin(self, now: float) -> int:
-        return await self._database.write(self._ledger.begin, self._memory_begins(now))
+        return await self._database.write(self._ledger.begin, self._memory_begins(now), is_repeatable=True)
 
     def _memory_begins(self, now: float) -> int:
         """Since when the store remembers, if it turns out that this is not written anywhere."""

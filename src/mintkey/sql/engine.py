@@ -8,8 +8,9 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from mintkey.errors import ConfigurationError, MissingExtraError
-from mintkey.sql import postgresql, sqlite
+from mintkey.sql import postgresql_url, sqlite
 from mintkey.sql.backend import Backend
+from mintkey.sql.postgresql import PostgreSQL
 
 __all__ = ["EngineOrURL", "OpenedEngine", "open_engine"]
 
@@ -73,7 +74,7 @@ def _ours(given: URL | str, timeout: timedelta) -> OpenedEngine:
             raise ConfigurationError("engine_or_url: give SQLite a path (sqlite:///file.db) or nothing (sqlite://)")
         engine, backend = sqlite.connect(url, timeout=timeout)
         return OpenedEngine(engine, backend, is_ours=True, name=name)
-    return OpenedEngine(postgresql.connect(url, timeout=timeout), postgresql.PostgreSQL(), is_ours=True, name=name)
+    return OpenedEngine(postgresql_url.connect(url, timeout=timeout), PostgreSQL(), is_ours=True, name=name)
 
 
 def _foreign(engine: AsyncEngine) -> OpenedEngine:
@@ -82,7 +83,7 @@ def _foreign(engine: AsyncEngine) -> OpenedEngine:
             "engine_or_url: this engine shares one connection between all its users (StaticPool), so that their "
             "transactions mix; for SQLite in memory give the URL sqlite:// instead"
         )
-    backend: Backend = postgresql.PostgreSQL()
+    backend: Backend = PostgreSQL()
     if _kind(engine.url) == "sqlite":
         if sqlite.is_memory(engine.url):
             raise ConfigurationError("engine_or_url: for SQLite in memory give the URL sqlite:// instead of an engine")

@@ -27,9 +27,13 @@ def cause_of(error: Exception, /) -> Exception:
 
     SQLAlchemy's wrapper would show the statement with its parameters in every traceback: ring documents and owners.
     """
-    if isinstance(error, DBAPIError) and isinstance(error.orig, Exception):
-        return error.orig
-    return error
+    if not isinstance(error, DBAPIError) or not isinstance(error.orig, Exception):
+        return error
+    # An asyncio driver's own exception is wrapped once more.
+    cause = error.orig.__cause__ if isinstance(error.orig.__cause__, Exception) else error.orig
+    if "detail" in vars(cause):
+        vars(cause)["detail"] = None  # asyncpg: the columns of the row that did not fit
+    return cause
 
 
 def explain(cause: Exception, /) -> str:

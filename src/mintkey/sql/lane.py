@@ -1,7 +1,7 @@
 """A queue of database work that is run by tasks of its own, many jobs in one transaction.
 
-Callers only wait for a future. Whoever is cancelled or runs out of time leaves without touching the connection: no
-statement is ever interrupted half-way, and no transaction is left open. And as every commit flushes to disk, jobs that
+Callers only wait for a future. Whoever is cancelled or runs out of time leaves without touching the connection: their
+statement is not interrupted half-way, and no transaction is left open. And as every commit flushes to disk, jobs that
 wait at the same time share one.
 """
 
@@ -30,18 +30,32 @@ class Job(Generic[Request, Answer]):
         operation: What is to be done with the request.
         request: The request.
         future: The answer, set after the commit. Cancelled: nobody waits for it any more.
-        may_have_happened: A change was sent, and not taken back so far.
+        is_repeatable: Done a second time, it changes nothing and is answered as the first time.
+        is_sent: A change was sent, and not taken back so far.
+        is_unsettled: A commit was sent and its answer lost, so it is run again for the answer.
     """
 
-    __slots__ = ("future", "may_have_happened", "operation", "request")
+    __slots__ = ("future", "is_repeatable", "is_sent", "is_unsettled", "operation", "request")
 
     def __init__(
-        self, operation: Operation[Request, Answer], request: Request, future: "asyncio.Future[Answer]"
+        self,
+        operation: Operation[Request, Answer],
+        request: Request,
+        future: "asyncio.Future[Answer]",
+        *,
+        is_repeatable: bool,
     ) -> None:
         self.operation: Operation[Request, Answer] = operation
         self.request: Request = request
         self.future: asyncio.Future[Answer] = future
-        self.may_have_happened: bool = False
+        self.is_repeatable: bool = is_repeatable
+        self.is_sent: bool = False
+        self.is_unsettled: bool = False
+
+    @property
+    def may_have_happened(self) -> bool:
+        """Whether nobody can tell, as things are, that the request was not carried out."""
+        return self.is_sent or self.is_unsettled
 
 
 class Batch:
@@ -70,7 +84,7 @@ class Batch:
             self._running = [job for job in jobs if not job.future.done()]
             if self._running:
                 for job in self._running:
-                    job.may_have_happened = self._write
+                    job.is_sent = self._write
                 answers = await operation(connection, [job.request for job in self._running])
                 self._answers += zip(self._running, answers, strict=True)
         self._running = ()
@@ -86,12 +100,19 @@ class Batch:
             if not job.future.done():
                 job.future.set_result(answer)
 
-    def fail(self, error: Exception, /) -> None:
-        """Fail the jobs that were running, so that the others can be run again without them; else all."""
+    def fail(self, error: Exception, /, *, is_cut: bool) -> None:
+        """Fail the jobs that were running, so that the others can be run again without them; else all.
+
+        Args:
+            error: What went wrong.
+            is_cut: The connection broke. If that was in the commit, jobs that may be repeated are not failed, now or
+                later: only running them again, for as long as somebody waits, can tell what became of them.
+        """
         for job in self._jobs:
-            job.may_have_happened = self.is_committing  # else it was rolled back
+            job.is_sent = self.is_committing  # else it was rolled back
+            job.is_unsettled |= job.is_repeatable and self.is_committing and is_cut
         for job in self._running or self._jobs:
-            if not job.future.done():
+            if not job.future.done() and not job.is_unsettled:
                 job.future.set_exception(error)
 
 
@@ -111,9 +132,11 @@ class Lane:
         self._waiting: deque[Job[Any, Any]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def submit(self, operation: Operation[Request, Answer], request: Request, /) -> Job[Request, Answer]:
+    def submit(
+        self, operation: Operation[Request, Answer], request: Request, /, *, is_repeatable: bool = False
+    ) -> Job[Request, Answer]:
         """Put a request at the end of the queue; its future will be settled unless it is cancelled first."""
-        job = Job(operation, request, asyncio.get_running_loop().create_future())
+        job = Job(operation, request, asyncio.get_running_loop().create_future(), is_repeatable=is_repeatable)
         self._waiting.append(job)
         if len(self._tasks) < self._limit:
             # Detached on purpose, hence asyncio: the work belongs to no caller, and must outlive each of them.

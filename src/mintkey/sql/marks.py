@@ -144,7 +144,9 @@ def purge_of(table: Table, /) -> Executable:
     """Deletes some rows of a table that have expired, those first that did so first."""
     # Ordered, so that the index is walked and not the table; rows that somebody else is just using are left to them.
     expired = select(table.c.name).where(table.c.expires_at <= _NOW).order_by(table.c.expires_at)
-    return delete(table).where(table.c.name.in_(expired.limit(_PURGED_AT_ONCE).with_for_update(skip_locked=True)))
+    # Named: as a subquery it might be run once a row, with another limit each time.
+    chosen = expired.limit(_PURGED_AT_ONCE).with_for_update(skip_locked=True).cte("expired")
+    return delete(table).where(table.c.name.in_(select(chosen.c.name)))
 
 
 def _later(one: ColumnElement[int] | Column[int], other: ColumnElement[int]) -> ColumnElement[int]:

@@ -1,15 +1,20 @@
 """PostgreSQL: many writers at once, each row its own lock."""
 
-from datetime import timedelta
+from contextlib import AbstractAsyncContextManager
 
-from sqlalchemy import URL, Table, func, select
+from sqlalchemy import ColumnElement, Table, cast, extract, func, select, text
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-__all__ = ["PostgreSQL", "connect"]
+from mintkey.sql.backend import Bell, Durability
+from mintkey.sql.notifications import listening, notice
+from mintkey.sql.schema import SECONDS
 
-_UNDEFINED_TABLE = "42P01"
+__all__ = ["PostgreSQL"]
+
+_MISSING = frozenset({"42P01", "42703"})  # undefined table, undefined column
+_GOING = ("08", "57P")  # connection exceptions; what administrators do, and crashes
 _SCHEMA_LOCK = 0x6D696E746B6579
 """Any number of our own: that of `pg_advisory_xact_lock`."""
 
@@ -24,10 +29,15 @@ class PostgreSQL:
     writers = 8
     readers = 4
     batch = 1
+    is_remote = True
 
     def insert(self, table: Table, /) -> Insert:
         """An INSERT of this dialect."""
         return insert(table)
+
+    def time(self) -> ColumnElement[float | None]:
+        """The server's clock when the statement runs, not when its transaction began."""
+        return cast(extract("epoch", func.clock_timestamp()), SECONDS)
 
     async def prepare(self) -> None:
         """Nothing: the server is there or not."""
@@ -36,9 +46,18 @@ class PostgreSQL:
         """Always: a server that goes away takes its connections with it."""
         return True
 
+    async def durability(self, connection: AsyncConnection, /) -> Durability:
+        """`synchronous_commit`, which may be set for a server, a database, a role or a connection."""
+        word = str(await connection.scalar(text("SHOW synchronous_commit")))
+        return Durability("synchronous_commit", word, is_kept=word != "off")
+
     async def begin(self, connection: AsyncConnection, /) -> None:
         """Begin in READ COMMITTED, whatever an engine of somebody else is set to."""
         await connection.execution_options(isolation_level="READ COMMITTED")
+
+    async def begin_reading(self, connection: AsyncConnection, /) -> None:
+        """No transaction at all, which saves the round trips for its ends."""
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
 
     async def commit(self, connection: AsyncConnection, /) -> None:
         """Commit; the server ends the transaction in any case."""
@@ -48,27 +67,23 @@ class PostgreSQL:
         """CREATE TABLE IF NOT EXISTS of two sessions at once fails in one of them: an advisory lock prevents that."""
         await connection.execute(select(func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
 
+    async def tell(self, connection: AsyncConnection, topic: str, news: str, /) -> None:
+        """Notify; nobody hears of it unless the transaction is committed."""
+        await connection.execute(notice(topic, news))
+
+    def listening(self, connection: AsyncConnection, topic: str, /) -> AbstractAsyncContextManager[Bell | None]:
+        """A bell, if the driver is asyncpg."""
+        return listening(connection, topic)
+
     def is_stale(self, error: Exception, /) -> bool:
-        """The server closed a pooled connection, or somebody dropped a table."""
-        if not isinstance(error, DBAPIError):
-            return False
-        return error.connection_invalidated or getattr(error.orig, "sqlstate", None) == _UNDEFINED_TABLE
+        """The server closed a pooled connection, or somebody dropped a table or a column."""
+        return self.is_cut(error) or _state_of(error) in _MISSING
+
+    def is_cut(self, error: Exception, /) -> bool:
+        """The driver says that its connection is gone, or the server that it is about to go."""
+        is_gone = isinstance(error, DBAPIError) and error.connection_invalidated
+        return is_gone or _state_of(error).startswith(_GOING)
 
 
-def connect(url: URL, /, *, timeout: timedelta) -> AsyncEngine:
-    """An engine of our own.
-
-    Args:
-        url: Where the server is, with an asyncio driver.
-        timeout: How long connecting, or one statement, may take.
-    """
-    seconds = timeout.total_seconds()
-    limits = {"timeout": seconds, "command_timeout": seconds} if url.get_driver_name() == "asyncpg" else {}
-    return create_async_engine(
-        url,
-        pool_size=PostgreSQL.writers + PostgreSQL.readers,
-        max_overflow=0,
-        pool_timeout=seconds,
-        connect_args=limits,
-        hide_parameters=True,
-    )
+def _state_of(error: Exception) -> str:
+    return str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")

@@ -5,7 +5,7 @@ Whoever migrates by hand finds everything in `metadata`; where the tables exist 
 
 from enum import IntEnum
 
-from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, SmallInteger, Table, Text
+from sqlalchemy import BigInteger, Column, Double, LargeBinary, MetaData, SmallInteger, Table, Text, text
 
 __all__ = [
     "CUT_OFFS",
@@ -16,6 +16,7 @@ __all__ = [
     "MINTS",
     "NOBODY",
     "RINGS",
+    "SECONDS",
     "MarkState",
     "metadata",
 ]
@@ -40,6 +41,9 @@ marks, so that whoever empties the table takes it away with them."""
 FOREVER = 2**63 - 1
 """An instant that never comes."""
 
+SECONDS: "Double[float]" = Double()
+"""An instant as a database's clock tells it."""
+
 metadata: MetaData = MetaData()
 
 RINGS = Table(
@@ -59,8 +63,10 @@ MINTS = Table(
     Column("reserved", BigInteger, nullable=False),
     Column("granted", BigInteger, nullable=False),
     Column("revision", BigInteger, nullable=False),
+    Column("returned", BigInteger, nullable=False, server_default=text("0")),
 )
-"""One row a key version: mints reserved so far; what the last reservation was granted, and the ring's revision then."""
+"""One row a key version: mints reserved and not given back; what the last reservation was granted, and the ring's
+revision then; mints given back."""
 
 MARKS = Table(
     "mintkey_marks",

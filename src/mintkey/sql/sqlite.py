@@ -1,18 +1,22 @@
 """SQLite: one writer at a time, in one file that we look after."""
 
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import timedelta
 from typing import Protocol, cast
 from urllib.parse import quote
 
-from sqlalchemy import URL, AsyncAdaptedQueuePool, Table, event
+from sqlalchemy import URL, AsyncAdaptedQueuePool, ColumnElement, Table, event, null, type_coerce
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from mintkey.sql.backend import Bell, Durability
+from mintkey.sql.schema import SECONDS
 from mintkey.sql.sqlite_file import Identity, SQLiteFile, identity_of
 
 __all__ = ["SQLite", "connect", "is_memory"]
 
+_GONE = ("no such table", "no such column")
 _IDENTITY = "mintkey.sqlite.identity"
 
 _PRAGMAS = (
@@ -20,6 +24,10 @@ _PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA secure_delete = ON",  # an erased private half is erased, not left in a free page
 )
+
+
+_SYNCHRONOUS = ("off", "normal", "full", "extra")
+_IS_KEPT = frozenset({"full", "extra"})  # "normal" does not flush the write-ahead log at each commit
 
 
 class _Cursor(Protocol):
@@ -49,6 +57,7 @@ class SQLite:
     writers = 1
     readers = 2
     batch = 64
+    is_remote = False
 
     def __init__(self, file: SQLiteFile | None = None) -> None:
         self._file = file
@@ -56,6 +65,10 @@ class SQLite:
     def insert(self, table: Table, /) -> Insert:
         """An INSERT of this dialect."""
         return insert(table)
+
+    def time(self) -> ColumnElement[float | None]:
+        """None: its clock is this machine's."""
+        return type_coerce(null(), SECONDS)
 
     async def prepare(self) -> None:
         """See that our file can be opened; create it if it is missing."""
@@ -77,6 +90,12 @@ class SQLite:
         path, identity = info[_IDENTITY]
         return await identity_of(path) == identity
 
+    async def durability(self, connection: AsyncConnection, /) -> Durability:
+        """`PRAGMA synchronous`, which is each connection's own."""
+        level = (await connection.exec_driver_sql("PRAGMA synchronous")).scalar_one()
+        word = _SYNCHRONOUS[int(level)]
+        return Durability("PRAGMA synchronous", word, is_kept=word in _IS_KEPT)
+
     async def begin(self, connection: AsyncConnection, /) -> None:
         """Begin with the write lock: whoever read first might not get it any more."""
         await connection.begin()
@@ -84,6 +103,9 @@ class SQLite:
         # write before they read, which takes the lock just as well.
         if not (await _driver(connection)).in_transaction:
             await connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    async def begin_reading(self, connection: AsyncConnection, /) -> None:
+        """Nothing: a statement alone is a transaction."""
 
     async def commit(self, connection: AsyncConnection, /) -> None:
         """Commit, or end the transaction all the same."""
@@ -99,10 +121,21 @@ class SQLite:
     async def lock_schema(self, connection: AsyncConnection, /) -> None:
         """Nothing: the write lock is on the whole file."""
 
+    async def tell(self, connection: AsyncConnection, topic: str, news: str, /) -> None:
+        """Nothing: it has no bells."""
+
+    def listening(self, connection: AsyncConnection, topic: str, /) -> AbstractAsyncContextManager[Bell | None]:  # noqa: ARG002 - the port's shape
+        """None."""
+        return nullcontext()
+
     def is_stale(self, error: Exception, /) -> bool:
-        """The file or a table has gone."""
+        """The file, a table or a column has gone."""
         message = str(error.orig) if isinstance(error, DBAPIError) else ""
-        return message.startswith("no such table") or message == "unable to open database file"
+        return message.startswith(_GONE) or message == "unable to open database file"
+
+    def is_cut(self, error: Exception, /) -> bool:  # noqa: ARG002 - the port's shape
+        """Never: there is no way on which an answer could get lost."""
+        return False
 
 
 def is_memory(url: URL, /) -> bool:

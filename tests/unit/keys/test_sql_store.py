@@ -94,6 +94,33 @@ async def test_a_ring_that_is_written_back_has_its_counters_again(store: SQLKeyR
     assert await store.reserve("default", "kid", want=5, limit=7) == 2
 
 
+async def test_what_is_given_back_is_counted_and_granted_again(store: SQLKeyRingStore) -> None:
+    await store.compare_and_swap("default", expected=0, document=b"{}")
+    await store.reserve("default", "kid", want=10, limit=10)
+    await store.give_back("default", "kid", count=4)
+    await store.give_back("default", "kid", count=0)
+    await store.give_back("default", "another", count=4)
+    await store.give_back("other", "kid", count=4)
+    stored = await store.load("default")
+    assert stored is not None
+    assert (stored.mints, stored.returned) == ({"kid": 6}, {"kid": 4})
+    assert await store.reserve("default", "kid", want=10, limit=10) == 4
+    await store.give_back("default", "kid", count=1000)
+    stored = await store.load("default")
+    assert stored is not None
+    assert (stored.mints, stored.returned) == ({"kid": 0}, {"kid": 14})
+
+
+@pytest.mark.parametrize("count", [-1, -(2**62)])
+async def test_giving_back_less_than_nothing_takes_nothing(store: SQLKeyRingStore, count: int) -> None:
+    await store.compare_and_swap("default", expected=0, document=b"{}")
+    await store.reserve("default", "kid", want=10, limit=10)
+    await store.give_back("default", "kid", count=count)
+    stored = await store.load("default")
+    assert stored is not None
+    assert (stored.mints, stored.returned) == ({"kid": 10}, {})
+
+
 async def test_watching_says_nothing(store: SQLKeyRingStore) -> None:
     assert [revision async for revision in store.watch("default")] == []
 

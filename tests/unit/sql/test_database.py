@@ -335,7 +335,7 @@ async def test_a_file_that_was_deleted_is_not_written_any_more(database, path, c
     with closing(sqlite3.connect(path)) as file:
         assert file.execute("SELECT name FROM mintkey_rings").fetchall() == [("after",)]
     assert path.stat().st_mode & 0o777 == 0o600
-    assert ("mintkey.sql.database", logging.WARNING) in {(record.name, record.levelno) for record in caplog.records}
+    assert ("mintkey", logging.WARNING) in {(record.name, record.levelno) for record in caplog.records}
 
 
 @pytest.mark.parametrize("is_foreign", [False, True], ids=["url", "engine"])

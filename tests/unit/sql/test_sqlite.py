@@ -15,11 +15,15 @@ import pytest
 from sqlalchemy import AsyncAdaptedQueuePool, event, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from mintkey.errors import KeyProviderError
+from mintkey.errors import ConfigurationError, KeyProviderError
+from mintkey.health import Check
 from mintkey.keys.base import StoredRing
 from mintkey.keys.stores.sql import SQLKeyRingStore
+from mintkey.replay.sql import SQLReplayStore
 from mintkey.sql import sqlite, sqlite_file
+from mintkey.sql.notifications import listening
 from tests.support.sql_faults import locked, read_from
+from tests.support.sql_harness import engine_of
 
 _TIMEOUT = timedelta(seconds=2)
 
@@ -204,3 +208,50 @@ async def test_an_engine_of_an_application_keeps_its_journal(path: Path) -> None
     await engine.dispose()
     with closing(sqlite3.connect(path)) as file:
         assert file.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+
+
+async def test_it_shows_whether_commits_are_flushed(path: Path) -> None:
+    async with SQLKeyRingStore(f"sqlite:///{path}") as rings, SQLReplayStore(f"sqlite:///{path}") as marks:
+        for each in (rings, marks):
+            assert await each.checks() == {"durability": Check(ok=True, word="full", figure=0)}
+
+
+@pytest.mark.parametrize(("level", "word"), [(0, "off"), (1, "normal"), (2, "full"), (3, "extra")])
+async def test_an_engine_that_does_not_flush_is_warned_of(
+    path: Path, caplog: pytest.LogCaptureFixture, level: int, word: str
+) -> None:
+    engine = engine_of(path)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def configure(connection: Any, _record: object) -> None:
+        connection.execute(f"PRAGMA synchronous = {level}")
+
+    async with SQLReplayStore(engine) as store:
+        (check,) = (await store.checks()).values()
+        assert (check.ok, check.word) == (level >= 2, word)
+    await engine.dispose()
+    said = [record.getMessage() for record in caplog.records if record.name == "mintkey"]
+    assert len(said) == (level < 2)
+    assert all(f"PRAGMA synchronous = {word}" in warning for warning in said)
+
+
+async def test_a_table_that_lacks_a_column_is_an_error_that_says_what_to_do(path: Path) -> None:
+    async with SQLKeyRingStore(f"sqlite:///{path}") as store:
+        await store.compare_and_swap("default", expected=0, document=b"{}")
+        await store.reserve("default", "kid", want=3, limit=3)
+        with closing(sqlite3.connect(path)) as file:
+            file.execute("ALTER TABLE mintkey_mints RENAME COLUMN returned TO given")
+            with pytest.raises(ConfigurationError, match="mintkey_mints lacks the column returned") as caught:
+                await store.load("default")
+            _, _, cure = str(caught.value).partition("Migrate it: ")
+            file.execute(cure)
+        stored = await store.load("default")
+        assert stored is not None
+        assert (stored.mints, stored.returned, stored.time) == ({"kid": 3}, {}, None)
+
+
+async def test_it_has_no_bells(path: Path) -> None:
+    engine = engine_of(path)
+    async with engine.connect() as connection, listening(connection, "anything") as bell:
+        assert bell is None
+    await engine.dispose()

@@ -1,14 +1,16 @@
 """A ring in a database: one row for the document, one for each version that is counted."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from datetime import timedelta
 
 from mintkey.errors import KeyProviderError
+from mintkey.health import Check
 from mintkey.keys.base import StoredRing
 from mintkey.lifecycle import Resource
 from mintkey.sql.database import Database
 from mintkey.sql.engine import EngineOrURL
-from mintkey.sql.rings import Rings
+from mintkey.sql.rings import Rings, topic_of
 from mintkey.sql.schema import MINTS, RINGS
 
 __all__ = ["SQLKeyRingStore"]
@@ -35,7 +37,7 @@ class SQLKeyRingStore(Resource):
 
     def __init__(self, engine_or_url: EngineOrURL, *, timeout: timedelta = _PATIENCE) -> None:
         self._database = Database(engine_or_url, tables=(RINGS, MINTS), timeout=timeout, failure=_failure)
-        self._rings = Rings(self._database.insert)
+        self._rings = Rings(self._database.backend)
 
     def __repr__(self) -> str:
         return f"SQLKeyRingStore({self._database.name!r})"
@@ -64,10 +66,32 @@ class SQLKeyRingStore(Resource):
         """
         return await self._database.write(self._rings.reserve, {"of": ring, "key": kid, "want": want, "limit": limit})
 
-    async def watch(self, ring: str, /) -> AsyncIterator[int]:  # noqa: ARG002 - the shape of the port
-        """Nothing: a database tells nobody portably, and polling is the guarantee."""
-        return
-        yield 0  # never reached; it makes this a generator
+    async def give_back(self, ring: str, kid: str, /, *, count: int) -> None:
+        """Take back so many reserved mints. It is never committed twice: a lost answer is an error.
+
+        Raises:
+            KeyProviderError: The database cannot be used (`keys_unavailable`).
+        """
+        await self._database.write(self._rings.give_back, {"of": ring, "key": kid, "count": count})
+
+    async def watch(self, ring: str, /) -> AsyncGenerator[int]:
+        """On PostgreSQL with asyncpg the revision that the ring has, and each that it gets; nothing elsewhere.
+
+        It has a connection of its own, beside those of the pool, for as long as somebody watches.
+
+        Raises:
+            KeyProviderError: The connection was lost, or cannot be had (`keys_unavailable`).
+        """
+        async with aclosing(self._database.watch(self._rings.revision, ring, topic_of(ring))) as revisions:
+            async for revision in revisions:
+                yield revision
+
+    async def checks(self) -> Mapping[str, Check]:
+        """As `durability`: whether an answered commit survives a power cut.
+
+        The word is what PostgreSQL's `synchronous_commit`, or SQLite's `PRAGMA synchronous`, is set to.
+        """
+        return await self._database.checks()
 
     async def _close(self) -> None:
         await self._database.close()

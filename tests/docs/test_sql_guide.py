@@ -1,0 +1,89 @@
+"""The migrations of the guide to SQL are those of the tables, on both databases."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mintkey.keys.stores.sql import SQLKeyRingStore
+from mintkey.replay.sql import SQLReplayStore
+from mintkey.sql.schema import metadata
+from tests.support.postgres import PostgresDatabase
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "sql.md").read_text(encoding="utf-8")
+FILES = dict(re.findall(r"^```python\n# (migrations/\S+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL))
+
+
+class Project:
+    """An application that migrates with Alembic, set up as the guide says."""
+
+    def __init__(self, directory: Path, url: str) -> None:
+        self._directory = directory
+        self._url = url
+        self.run("init", "migrations")
+        self.write("migrations/env.py")
+
+    def write(self, name: str) -> None:
+        (self._directory / name).write_text(FILES[name], encoding="utf-8")
+
+    def run(self, *command: str) -> str:
+        settings = self._directory / "alembic.ini"
+        if settings.exists():
+            text = settings.read_text(encoding="utf-8")
+            settings.write_text(re.sub(r"(?m)^sqlalchemy\.url = .*$", f"sqlalchemy.url = {self._url}", text))
+        done = subprocess.run(
+            [sys.executable, "-m", "alembic", *command],
+            cwd=self._directory,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+
+@pytest.fixture(params=["postgresql", "sqlite"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path / 'app.db'}"
+    postgres: PostgresDatabase = request.getfixturevalue("postgres")
+    return postgres.url.replace("postgresql:", "postgresql+asyncpg:")
+
+
+def test_the_guide_is_short() -> None:
+    assert len(GUIDE.splitlines()) < 170
+    assert set(FILES) == {"migrations/env.py", "migrations/versions/0001_mintkey.py"}
+    assert all(f"`{table}`" in GUIDE for table in metadata.tables)
+
+
+async def test_the_migration_by_hand_makes_the_tables(tmp_path: Path, url: str) -> None:
+    project = Project(tmp_path, url)
+    project.write("migrations/versions/0001_mintkey.py")
+    project.run("upgrade", "head")
+    assert "No new upgrade operations detected" in project.run("check")
+    async with SQLKeyRingStore(url) as store:
+        assert await store.compare_and_swap("default", expected=0, document=b"{}")
+        assert await store.reserve("default", "kid", want=1, limit=1) == 1
+    project.run("downgrade", "base")
+
+
+async def test_alembic_finds_the_tables_by_itself(tmp_path: Path, url: str) -> None:
+    project = Project(tmp_path, url)
+    project.run("revision", "--autogenerate", "-m", "mintkey")
+    project.run("upgrade", "head")
+    async with SQLKeyRingStore(url) as store:
+        assert await store.compare_and_swap("default", expected=0, document=b"{}")
+    assert "No new upgrade operations detected" in project.run("check")
+
+
+async def test_tables_that_were_made_by_themselves_are_those_of_the_migrations(tmp_path: Path, url: str) -> None:
+    async with SQLKeyRingStore(url) as rings, SQLReplayStore(url) as marks:
+        assert await rings.load("default") is None
+        assert await marks.cut_off_before("anybody") is None
+    project = Project(tmp_path, url)
+    project.write("migrations/versions/0001_mintkey.py")
+    project.run("stamp", "head")
+    assert "No new upgrade operations detected" in project.run("check")

@@ -23,7 +23,18 @@ def _show_pyenv_interpreters() -> None:
             os.environ["PYENV_VERSION"] = ":".join(wanted)
 
 
+def _runs(version: str) -> bool:
+    command = shutil.which(f"python{version}")
+    return command is not None and subprocess.run([command, "-c", ""], capture_output=True, check=False).returncode == 0
+
+
 _show_pyenv_interpreters()
+
+# Tracing every line takes more time than the tests do, so one interpreter does it for all: the newest one here.
+MEASURED = next(filter(_runs, reversed(PYTHONS)), PYTHONS[0])
+
+# Each of them is many processes or many thousand schedules; what they run is measured by the others.
+LARGE = ("tests/fleet", "tests/simulation")
 
 
 def _install(session: nox.Session, *groups: str) -> None:
@@ -66,10 +77,23 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """All tests, with branch coverage."""
+    """All tests; on one interpreter with branch coverage."""
     _install(session, "test", "fuzz")
     env = {"COVERAGE_FILE": f".coverage.{session.python}", "PYTHONWARNINGS": "default"}
-    session.run("coverage", "run", "-m", "pytest", "-n", "2", *session.posargs, env=env)
+    runner = ("coverage", "run", "-m", "pytest") if session.python == MEASURED else ("pytest",)
+    if session.posargs:
+        session.run(*runner, *session.posargs, env=env)
+        return
+    # More workers than most machines have cores: many of these tests wait for servers, or for time to pass.
+    session.run(*runner, "-n", "3", *(f"--ignore={folder}" for folder in LARGE), env=env)
+    session.run("pytest", "-n", "3", *LARGE, env=env)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure, and draw the plots that the documentation shows; not part of the checks."""
+    _install(session, "bench")
+    session.run("python", "-m", "benchmarks.fleet", "--plot", "docs/img/fleet-round-trips.svg", *session.posargs)
 
 
 @nox.session

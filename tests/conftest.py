@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 import aiosqlite
+import asyncpg  # type: ignore[import-untyped]  # it has no types
 import pytest
+import sqlalchemy.dialects.postgresql.asyncpg
 import sqlalchemy.dialects.sqlite.aiosqlite
 from blockbuster import BlockBuster, blockbuster_ctx
 from hypothesis import HealthCheck, settings
@@ -15,7 +17,7 @@ settings.register_profile("patient", deadline=None, suppress_health_check=[Healt
 settings.load_profile("patient")
 
 # SQLAlchemy imports its drivers when an engine is made; reading modules inside a test would count as blocking.
-DRIVERS = (aiosqlite, sqlalchemy.dialects.sqlite.aiosqlite)
+DRIVERS = (aiosqlite, asyncpg, sqlalchemy.dialects.postgresql.asyncpg, sqlalchemy.dialects.sqlite.aiosqlite)
 
 
 @pytest.fixture
@@ -30,6 +32,9 @@ def no_blocking_calls() -> Iterator[BlockBuster]:
         # The tracer meets a file first in whatever thread gets there, and the other one waits for a moment. That lock
         # is coverage's, not ours.
         blockbuster.functions["threading.Lock.acquire"].can_block_in("coverage/collector.py", {"lock_data"})
+        # asyncpg looks whether it has files with passwords and certificates whenever it connects.
+        for function in ("os.stat", "os.path.abspath"):
+            blockbuster.functions[function].can_block_in("asyncpg/connect_utils.py", {"_parse_connect_dsn_and_args"})
         yield blockbuster
 
 

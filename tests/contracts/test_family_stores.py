@@ -7,6 +7,7 @@ import pytest
 
 from mintkey.testing.contracts.families import FamilyStoreContract
 from mintkey.testing.contracts.replay_stores import ReplayStoreHarness
+from tests.support.postgres import PostgresDatabase
 from tests.support.replay_harness import MemoryReplayHarness, RedisReplayHarness
 from tests.support.sql_harness import SQLReplayHarness
 
@@ -22,6 +23,13 @@ class TestSQLFamilies(FamilyStoreContract):
     @pytest.fixture
     async def harness(self, tmp_path: Path) -> AsyncIterator[ReplayStoreHarness]:
         async with SQLReplayHarness(tmp_path / "replay.db", is_foreign=False) as harness:
+            yield harness
+
+
+class TestPostgreSQLFamilies(FamilyStoreContract):
+    @pytest.fixture
+    async def harness(self, postgres: PostgresDatabase) -> AsyncIterator[ReplayStoreHarness]:
+        async with SQLReplayHarness(postgres, is_foreign=False) as harness:
             yield harness
 
 

@@ -1,7 +1,6 @@
 """Every rotating key provider keeps the contract."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +10,7 @@ from tests.support.key_harness import PROVIDERS, OpenProviders
 
 class TestKeyProviders(KeyProviderContract):
     @pytest.fixture(params=PROVIDERS)
-    async def harness(self, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[KeyProviderHarness]:
+    async def harness(self, request: pytest.FixtureRequest) -> AsyncIterator[KeyProviderHarness]:
         open_providers: OpenProviders = request.param
-        async with open_providers(tmp_path) as harness:
+        async with open_providers(request) as harness:
             yield harness

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mintkey.testing.contracts.replay_stores import ReplayStoreContract, ReplayStoreHarness
+from tests.support.postgres import PostgresDatabase
 from tests.support.replay_harness import MemoryReplayHarness, RedisReplayHarness
 from tests.support.sql_harness import SQLReplayHarness
 
@@ -28,4 +29,13 @@ class TestSQLReplayStore(ReplayStoreContract):
     @pytest.fixture(params=[False, True], ids=["url", "engine"])
     async def harness(self, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ReplayStoreHarness]:
         async with SQLReplayHarness(tmp_path / "replay.db", is_foreign=request.param) as harness:
+            yield harness
+
+
+class TestPostgreSQLReplayStore(ReplayStoreContract):
+    @pytest.fixture(params=[False, True], ids=["url", "engine"])
+    async def harness(
+        self, request: pytest.FixtureRequest, postgres: PostgresDatabase
+    ) -> AsyncIterator[ReplayStoreHarness]:
+        async with SQLReplayHarness(postgres, is_foreign=request.param) as harness:
             yield harness

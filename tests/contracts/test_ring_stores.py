@@ -1,7 +1,6 @@
 """Every ring store keeps the contract."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +10,7 @@ from tests.support.key_harness import STORES, OpenStores
 
 class TestRingStores(KeyRingStoreContract):
     @pytest.fixture(params=STORES)
-    async def harness(self, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RingStoreHarness]:
+    async def harness(self, request: pytest.FixtureRequest) -> AsyncIterator[RingStoreHarness]:
         open_stores: OpenStores = request.param
-        async with open_stores(tmp_path) as harness:
+        async with open_stores(request) as harness:
             yield harness

@@ -254,7 +254,7 @@ async def test_a_replica_refuses_and_is_warned_of(
         await claim(store, "key")
     assert caught.value.reason is Reason.REPLAY_UNAVAILABLE
     assert caught.value.details["code"] == "READONLY"
-    assert "it is a slave and refuses writes" in caplog.text
+    assert "it is a replica and refuses writes" in caplog.text
     await store.aclose()
 
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
@@ -15,10 +16,19 @@ from mintkey.keys.stores.memory import MemoryKeyRingStore
 from mintkey.testing.contracts.providers import ContractProvider, KeyProviderHarness
 from mintkey.testing.contracts.ring_stores import RingStoreHarness
 from tests.support.file_harness import file, sealed_file
-from tests.support.sql_harness import sqlite, sqlite_engine
+from tests.support.redis_ring_harness import redis_ring
+from tests.support.ring_faults import FourCalls
+from tests.support.sql_harness import postgresql, postgresql_engine, sqlite, sqlite_engine
 
-OpenStores = Callable[[Path], AbstractAsyncContextManager[RingStoreHarness]]
-OpenProviders = Callable[[Path], AbstractAsyncContextManager[KeyProviderHarness]]
+H = TypeVar("H")
+Open = Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[H]]
+OpenStores = Open[RingStoreHarness]
+OpenProviders = Open[KeyProviderHarness]
+
+
+def on(fixture: str, open_harness: Callable[[Any], AbstractAsyncContextManager[H]]) -> Open[H]:
+    """A harness on what a fixture gives: an empty directory, an empty server."""
+    return lambda request: open_harness(request.getfixturevalue(fixture))
 
 
 @dataclass
@@ -42,16 +52,41 @@ async def memory(_directory: Path) -> AsyncIterator[MemoryHarness]:
     yield MemoryHarness(MemoryKeyRingStore())
 
 
-# One line a backend: a function from an empty directory to an open harness.
+class PlainHarness(MemoryHarness):
+    """Stores that can do what the port asks for and nothing else."""
+
+    def store(self) -> KeyRingStore:
+        return FourCalls(self.shared)
+
+
+@asynccontextmanager
+async def four_calls(_directory: Path) -> AsyncIterator[PlainHarness]:
+    yield PlainHarness(MemoryKeyRingStore())
+
+
+# One line a backend: an open harness, and the fixture that it stands on.
 STORES = [
-    pytest.param(memory, id="memory"),
-    pytest.param(file, id="file"),
-    pytest.param(sqlite, id="sqlite"),
-    pytest.param(sqlite_engine, id="sqlite engine"),
+    pytest.param(on("tmp_path", memory), id="memory"),
+    pytest.param(on("tmp_path", four_calls), id="four calls"),
+    pytest.param(on("tmp_path", file), id="file"),
+    pytest.param(on("tmp_path", sqlite), id="sqlite"),
+    pytest.param(on("tmp_path", sqlite_engine), id="sqlite engine"),
+    pytest.param(on("valkey", redis_ring), id="valkey"),
+    pytest.param(on("debian_redis", redis_ring), id="debian redis"),
+    pytest.param(on("redis_cluster", redis_ring), id="redis cluster"),
+    pytest.param(on("redis_sentinel", redis_ring), id="redis sentinel"),
+    pytest.param(on("postgres", postgresql), id="postgresql"),
+    pytest.param(on("postgres", postgresql_engine), id="postgresql engine"),
 ]
 PROVIDERS = [
-    pytest.param(memory, id="memory"),
-    pytest.param(file, id="file"),
-    pytest.param(sealed_file, id="sealed file"),
-    pytest.param(sqlite, id="sqlite"),
+    pytest.param(on("tmp_path", memory), id="memory"),
+    pytest.param(on("tmp_path", file), id="file"),
+    pytest.param(on("tmp_path", sealed_file), id="sealed file"),
+    pytest.param(on("tmp_path", sqlite), id="sqlite"),
+    pytest.param(on("valkey", redis_ring), id="valkey"),
+    pytest.param(on("debian_redis", redis_ring), id="debian redis"),
+    pytest.param(on("redis_cluster", redis_ring), id="redis cluster"),
+    pytest.param(on("redis_sentinel", redis_ring), id="redis sentinel"),
+    pytest.param(on("postgres", postgresql), id="postgresql"),
+    pytest.param(on("postgres", postgresql_engine), id="postgresql engine"),
 ]

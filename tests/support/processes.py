@@ -30,10 +30,10 @@ def process(module: str, *commands: tuple[object, ...]) -> Iterator["subprocess.
         started.communicate()
 
 
-def results(module: str, *commands: tuple[object, ...]) -> list[Any]:
-    """What came of tasks that began together, one answer a process."""
+def results(module: str, *commands: tuple[object, ...], patience: float = 60) -> list[Any]:
+    """What came of tasks that began together, one answer a process, within so many seconds."""
     with process(module, *commands) as started:
-        answers, _ = started.communicate(timeout=60)
+        answers, _ = started.communicate(timeout=patience)
     assert started.returncode == 0
     return [json.loads(answer) for answer in answers.splitlines()]
 

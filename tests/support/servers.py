@@ -66,6 +66,10 @@ class RedisServer:
         secret = f":{self.password}@" if self.password else ""
         return f"redis://{secret}127.0.0.1:{self.port}/0"
 
+    def flush(self) -> None:
+        """Forget everything."""
+        self.command("FLUSHALL")
+
     def start(self) -> None:
         """Start it and wait until it answers; another port if ours was taken meanwhile."""
         for _ in range(5):

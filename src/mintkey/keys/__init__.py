@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mintkey.keys.env import EnvKeyProvider
     from mintkey.keys.file import FileKeyProvider
     from mintkey.keys.memory import MemoryKeyProvider
+    from mintkey.keys.redis import RedisKeyProvider
     from mintkey.keys.sealing import Plaintext, Sealer
     from mintkey.keys.sql import SQLKeyProvider
     from mintkey.keys.static import StaticKeyProvider, StaticKeyResolver
@@ -43,6 +44,7 @@ __all__ = [
     "KeyVersion",
     "MemoryKeyProvider",
     "Plaintext",
+    "RedisKeyProvider",
     "RotatingKeyProvider",
     "RotationPolicy",
     "SQLKeyProvider",
@@ -63,6 +65,7 @@ __getattr__: Callable[[str], object] = lazy_names(
         "FileKeyProvider": "mintkey.keys.file",
         "MemoryKeyProvider": "mintkey.keys.memory",
         "Plaintext": "mintkey.keys.sealing",
+        "RedisKeyProvider": "mintkey.keys.redis",
         "RotatingKeyProvider": "mintkey.keys.engine",
         "SQLKeyProvider": "mintkey.keys.sql",
         "SealedCustodian": "mintkey.keys.custodians.sealed",

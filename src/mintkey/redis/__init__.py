@@ -1,15 +1,21 @@
 """What the Redis backends share: connections, batches, scripts. Nothing here is public.
 
 ```
-replay/redis, keys/stores/redis     what is stored, and what an answer means
+replay/redis, keys/stores/redis     what an answer means
         │
-      link                          one set of connections per event loop; follows a moved slot or a new master
+rings · news · checks               key rings as hashes · changes of them as they appear · fitness of servers
         │
-coalescer · calls                   concurrent calls share one write, one connection, one deadline each
+     client                         scripts that are taught, replicas that are waited for
         │
- pool · wire · topology              a few connections · one of them · where the servers are
+      link · connections            one set per event loop; follows a moved slot or a new master
         │
-settings · protocol · errors        what a client or a URL says · bytes · what can go wrong
+coalescer · calls · scripts         concurrent calls share one write, one connection, one deadline each
+        │
+ pool · wire · subscription         a few connections · one of them · one that listens
+        │
+topology · sources · urls           where the servers are · by a client or a URL
+        │
+settings · protocol · errors        how to connect · bytes · what can go wrong
 ```
 
 Only the transport of redis-py is used (addresses, TLS, authentication, Sentinel's answers), never its commands, pools

@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import Sequence
 
 from mintkey.redis.errors import RedisCallError, code_of
-from mintkey.redis.protocol import Reply, ReplyError
+from mintkey.redis.protocol import Reply, ReplyError, pack, unpack
 
 __all__ = ["Call"]
 
+_ASKING = pack("ASKING")
+
 
 class Call:
-    """What one caller sends in one go, and the answer. It must bear being executed twice.
+    """What one caller sends in one go, and the answer. It must bear being executed twice, unless it says otherwise.
 
     Args:
         commands: Packed commands.
@@ -20,11 +22,13 @@ class Call:
             write on its own connection, and `SET … NX` may have written nothing.
 
     Attributes:
+        at_most_once: It does not bear being executed twice: once it was sent and the answer was lost, it has failed.
         deadline: Loop time at which the caller is told that there is no answer; 0 until it was sent.
         done: Done when there is an answer, or none is to come; cancelled with its caller.
         replies: The replies to the commands, errors among them.
         read: The value of `also_read`, or an error.
         replicas: How many replicas confirmed the writes.
+        pulse_replies: How many replies the pulse has.
         in_flight: It is being sent, or was, and the reply is still to come.
         in_doubt: It was sent at least once without an answer.
         error: Why there is no answer.
@@ -32,11 +36,13 @@ class Call:
     """
 
     # Defaults of the class, not assignments of the constructor: there are thousands of these a second.
+    at_most_once: bool = False
     deadline: float = 0.0
     done: "asyncio.Future[None]"
     replies: Sequence[Reply] = ()
     read: Reply = None
     replicas: int = 0
+    pulse_replies: int = 1
     in_flight: bool = False
     in_doubt: bool = False
     error: RedisCallError | None = None
@@ -52,12 +58,24 @@ class Call:
 
     def after(self, earlier: "Call", /) -> "Call":
         """This call, as the continuation of one that was answered: it inherits the deadline and the doubts."""
+        self.at_most_once = earlier.at_most_once
         self.deadline, self.in_doubt = earlier.deadline, earlier.in_doubt
         return self
 
     def again(self) -> "Call":
         """The same commands, as a continuation of this call."""
         return Call(self.commands, self.count, self.also_read, self.pulse).after(self)
+
+    def asking(self) -> "Call":
+        """This call, continued at a node to which its slot is still on the way; the shared read is left out.
+
+        Every command is answered twice: the permission to ask for it comes first.
+        """
+        commands = b"".join(_ASKING + pack(*command) for command in unpack(self.commands))
+        pulse = None if self.pulse is None else _ASKING + self.pulse
+        asking = Call(commands, 2 * self.count, None, pulse).after(self)
+        asking.pulse_replies = 2
+        return asking
 
     def error_reply(self) -> ReplyError | None:
         """The first error among the replies."""

@@ -153,6 +153,8 @@ class Coalescer:
                     call.falter(error)
                     if is_hopeless(error):
                         call.fail("Redis does not accept our credentials", "NOAUTH")
+                    elif call.at_most_once and call.in_doubt:
+                        call.fail("the answer was lost, and asking again could do it twice", "connection")
                 if isinstance(error, TimeoutError):
                     share = 1.0
             await asyncio.sleep(pause)
@@ -162,10 +164,10 @@ class Coalescer:
         wire = await self._pool.take()
         try:
             packed, count, places = _together(batch)
-            confirm = self._wait_for_replicas(batch) if self._replicas else b""
+            confirm, confirmations = self._wait_for_replicas(batch) if self._replicas else (b"", 0)
             for call in batch:
                 call.in_flight = True
-            replies = await wire.exchange(packed + confirm, count + (2 if confirm else 0))
+            replies = await wire.exchange(packed + confirm, count + confirmations)
         except BaseException:
             # Not all of its replies were read: whoever came next would get somebody else's.
             await wire.drop()
@@ -174,13 +176,14 @@ class Coalescer:
         await self._keep_or_drop(wire, replies)
         _hand_out(batch, replies, places, replicas=_confirmations(replies[-1]) if confirm else 0)
 
-    def _wait_for_replicas(self, batch: list[Call]) -> bytes:
-        pulse = next((call.pulse for call in batch if call.pulse is not None), None)
-        if pulse is None:
-            return b""
+    def _wait_for_replicas(self, batch: list[Call]) -> tuple[bytes, int]:
+        writer = next((call for call in batch if call.pulse is not None), None)
+        if writer is None or writer.pulse is None:
+            return b"", 0
         # Less time than the attempt itself has, so that the answer is "too few" rather than none.
         patience = (batch[0].deadline - self._loop.time()) * _SHARE_FOR_REPLICAS
-        return pulse + pack("WAIT", self._replicas, max(1, int(patience * 1000)))
+        wait = pack("WAIT", self._replicas, max(1, int(patience * 1000)))
+        return writer.pulse + wait, writer.pulse_replies + 1
 
     async def _keep_or_drop(self, wire: Wire, replies: list[Reply]) -> None:
         errors = [reply for reply in replies if isinstance(reply, ReplyError)]

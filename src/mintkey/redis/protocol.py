@@ -6,7 +6,7 @@ from typing import Any, TypeAlias, cast
 import hiredis
 from hiredis import ReplyError
 
-__all__ = ["Argument", "Reply", "ReplyError", "pack"]
+__all__ = ["Argument", "Reply", "ReplyError", "pack", "unpack"]
 
 _pack = cast("Callable[[tuple[str | bytes | int, ...]], bytes]", cast("Any", hiredis).pack_command)
 
@@ -22,3 +22,17 @@ def pack(*arguments: Argument) -> bytes:
         b'*2\r\n$3\r\nGET\r\n$4\r\nmark\r\n'
     """
     return _pack(arguments)
+
+
+def unpack(commands: bytes, /) -> list[list[bytes]]:
+    """Packed commands, one by one.
+
+    Example:
+        >>> unpack(pack("GET", b"mark") + pack("TIME"))
+        [[b'GET', b'mark'], [b'TIME']]
+    """
+    reader, found = hiredis.Reader(), list[list[bytes]]()
+    reader.feed(commands)
+    while (command := reader.gets()) is not False:
+        found.append(cast("list[bytes]", command))
+    return found

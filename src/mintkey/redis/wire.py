@@ -54,7 +54,7 @@ class Wire(AbstractConnection):
         """
         self._batches += 1
         marker = b"%d" % self._batches
-        await self._write(commands + pack("ECHO", marker))
+        await self.send(commands + pack("ECHO", marker))
         found = await self._read(replies + 1)
         if len(found) != replies + 1 or found.pop() != marker or self._replies.has_data():
             raise DesynchronizedError("the replies do not belong to the commands")
@@ -62,10 +62,15 @@ class Wire(AbstractConnection):
 
     async def ask(self, command: bytes, /) -> Reply:
         """The reply to one command, on a connection that is dropped afterwards; raises as `exchange` does."""
-        await self._write(command)
-        return (await self._read(1))[0]
+        await self.send(command)
+        return (await self.receive())[0]
 
-    async def _write(self, commands: bytes) -> None:
+    async def receive(self) -> list[Reply]:
+        """Whatever comes next, at least one reply; for a connection that is told things unasked."""
+        return await self._read(1)
+
+    async def send(self, commands: bytes) -> None:
+        """Write commands whose replies are read by `receive`."""
         writer = cast("asyncio.StreamWriter", self._writer)
         writer.write(commands)
         await writer.drain()

@@ -12,7 +12,7 @@ GET epoch                        since when the server remembers
 here may be sent again, on another connection, until its deadline.
 """
 
-import re
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -20,17 +20,19 @@ from types import TracebackType
 from redis.asyncio import Redis, RedisCluster
 
 from mintkey.clock import Clock, SystemClock, from_timestamp
-from mintkey.errors import ConfigurationError, Reason, ReplayStoreError
+from mintkey.errors import Reason, ReplayStoreError
+from mintkey.health import Check
 from mintkey.lifecycle import Resource
+from mintkey.redis.buckets import Bucket
 from mintkey.redis.calls import Call
-from mintkey.redis.errors import RedisCallError, code_of
-from mintkey.redis.link import Link
+from mintkey.redis.client import Client
+from mintkey.redis.errors import RedisCallError
 from mintkey.redis.protocol import Argument, Reply, pack
 from mintkey.redis.scripts import Script
 from mintkey.replay.base import ClaimOutcome, ClaimStatus, StoredFamily
 from mintkey.replay.marks import life, microseconds
 from mintkey.replay.redis_fence import RedisFence
-from mintkey.replay.redis_keys import Bucket, Keys
+from mintkey.replay.redis_keys import Keys
 from mintkey.replay.redis_scripts import COMMIT, CUT_OFF, REVOKE, SWAP, TAKE_BACK
 
 __all__ = ["RedisReplayStore"]
@@ -38,8 +40,6 @@ __all__ = ["RedisReplayStore"]
 _SPENT, _RESERVED, _REVOKED = b"s", b"r", b"x"
 _OUTCOMES = {_SPENT: ClaimOutcome.SPENT, _RESERVED: ClaimOutcome.RESERVED, _REVOKED: ClaimOutcome.REVOKED}
 _STATUSES = {_SPENT: ClaimStatus.SPENT, _RESERVED: ClaimStatus.RESERVED, _REVOKED: ClaimStatus.REVOKED}
-_PREFIX = re.compile(r"[A-Za-z0-9._:-]{1,32}")
-_PULSE_MILLISECONDS = 1000
 _CLAIM = b"".join(
     [
         b"*6\r\n$3\r\nSET\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$2\r\nNX\r\n$2\r\nPX\r\n$%d\r\n%b\r\n",
@@ -83,7 +83,8 @@ class RedisReplayStore(Resource):
 
     Args:
         redis_or_url: A `redis.asyncio.Redis`, also one of `Sentinel.master_for`, a `redis.asyncio.RedisCluster`, or a
-            `redis://`, `rediss://` or `unix://` URL.
+            URL: `redis://…`, `rediss://…`, `unix://…`, `redis+cluster://host:port,host:port`,
+            `redis+sentinel://host:port,host:port/service`.
         prefix: The beginning of every key, 1 to 32 characters of `[A-Za-z0-9._:-]`.
         timeout: How long a call may take with all its retries; then it fails, closed.
         fence: Refuse tokens issued before the server's memory begins. Without it, a server that lost its memory lets
@@ -111,19 +112,11 @@ class RedisReplayStore(Resource):
         replicas: int = 0,
         clock: Clock | None = None,
     ) -> None:
-        problems: list[str] = []
-        if _PREFIX.fullmatch(prefix) is None:
-            problems.append("prefix must be 1 to 32 characters of [A-Za-z0-9._:-]")
-        if timeout <= timedelta(0):
-            problems.append("timeout must be positive")
-        if replicas < 0:
-            problems.append("replicas must not be negative")
-        ConfigurationError.raise_if(problems)
         self._clock = clock if clock is not None else SystemClock()
-        self._replicas = replicas
+        self._client = Client(redis_or_url, prefix=prefix, timeout=timeout, replicas=replicas)
+        self._link = self._client.link
         self._keys = Keys(prefix)
-        self._link = Link(redis_or_url, timeout=timeout, replicas=replicas)
-        self._fence = RedisFence(self._link, self._keys, self._clock, enabled=fence)
+        self._fence = RedisFence(self._client, self._keys, self._clock, enabled=fence)
 
     async def claim(
         self, key: str, /, *, owner: str, issued_at: datetime, expires_at: datetime, lease: timedelta | None = None
@@ -140,7 +133,7 @@ class RedisReplayStore(Resource):
             value, life_ms = _SPENT + holder, self._milliseconds(expires_at)
         else:
             value, life_ms = _RESERVED + holder, _as_milliseconds(lease.total_seconds())
-        claim = Call(_pack_claim(mark, value, life_ms), 2, self._fence.key_to_read(bucket), self._pulse(bucket))
+        claim = Call(_pack_claim(mark, value, life_ms), 2, self._fence.key_to_read(bucket), self._client.pulse(bucket))
         with _PUBLIC_ERRORS:
             created, held = (claim := await self._send(bucket, claim)).replies
             if held not in (value, None, _SPENT + holder, _RESERVED + holder):
@@ -149,7 +142,7 @@ class RedisReplayStore(Resource):
             if held is None or not await self._fence.proves(issued_at, claim.read):
                 await self._forget(bucket, mark, value, created=created)
                 return ClaimOutcome.UNPROVABLE
-            self._require_replicas(claim)
+            self._client.require_replicas(claim)
             if held != value and lease is None:
                 return await self._spend_own(bucket, mark, holder, life_ms)
         return ClaimOutcome.ACCEPTED
@@ -221,6 +214,14 @@ class RedisReplayStore(Resource):
             call = await self._run(SWAP, bucket, name, wanted, document, self._milliseconds(expires_at))
         return call.replies == [1]
 
+    async def checks(self) -> Mapping[str, Check]:
+        """What the servers say of themselves: `eviction` and `role`. Never raises an error.
+
+        `eviction`: the `maxmemory-policy`, fine if it is `noeviction`, and the part of the memory that is in use (0 if
+        there is no limit). `role`: fine if it is `master`, and how many replicas follow. Both may be `unknown`.
+        """
+        return await self._client.checks()
+
     async def aclose(self) -> None:
         """Take one opening back; the last one closes. Connections of this event loop that are idle go at once."""
         await super().aclose()
@@ -240,30 +241,16 @@ class RedisReplayStore(Resource):
         """The answered call, none of whose replies is an error."""
         if not self._fence.is_open:
             await self._fence.open()
+        # Not by way of the client: every claim comes by here, and each step costs.
         call = await self._link.answer(bucket.number, call)
         call.raise_error_reply()
         return call
 
     async def _run(self, script: Script, bucket: Bucket, key: bytes, *arguments: Argument) -> Call:
-        """The answered call of a script, confirmed by the replicas; teaches it to a server that does not know it."""
+        """The answered call of a script, confirmed by the replicas."""
         if not self._fence.is_open:
             await self._fence.open()
-        pulse = self._pulse(bucket)
-        call = await self._link.answer(bucket.number, Call(script.by_hash(key, *arguments), 1, None, pulse))
-        error = call.error_reply()
-        if error is not None and code_of(error) == "NOSCRIPT":
-            in_full = Call(script.in_full(key, *arguments), 1, None, pulse).after(call)
-            call = await self._link.answer(bucket.number, in_full)
-        call.raise_error_reply()
-        self._require_replicas(call)
-        return call
-
-    def _pulse(self, bucket: Bucket) -> bytes | None:
-        return pack("SET", bucket.pulse, b"", "PX", _PULSE_MILLISECONDS) if self._replicas else None
-
-    def _require_replicas(self, call: Call) -> None:
-        if call.replicas < self._replicas:
-            raise RedisCallError("too few replicas confirmed the write", code="NOREPLICAS", may_have_run=True)
+        return await self._client.run(script, bucket, key, *arguments)
 
     async def _spend_own(self, bucket: Bucket, mark: bytes, holder: bytes, life_ms: int) -> ClaimOutcome:
         """Spend what this owner reserved, or what nobody holds any more; else who has it."""

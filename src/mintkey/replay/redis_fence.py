@@ -4,18 +4,16 @@ The second in which the memory begins is kept beside the marks, in every bucket.
 flushed or is the wrong one has lost it together with the marks, and so gives itself away.
 """
 
-import asyncio
-from collections.abc import Iterable
 from datetime import datetime
 
 from mintkey.clock import Clock
+from mintkey.redis.buckets import Bucket
 from mintkey.redis.calls import Call
-from mintkey.redis.checks import INFO, INFO_REPLIES, problems_of, warn_of
+from mintkey.redis.client import Client
 from mintkey.redis.errors import RedisCallError
-from mintkey.redis.link import Link
 from mintkey.redis.protocol import Reply, pack
 from mintkey.replay.marks import memory_begins_after_loss, memory_begins_at_opening
-from mintkey.replay.redis_keys import Bucket, Keys
+from mintkey.replay.redis_keys import Keys
 
 __all__ = ["RedisFence"]
 
@@ -24,14 +22,14 @@ class RedisFence:
     """Writes the beginning of memory, notices when it is gone, and tells what can be proved.
 
     Args:
-        link: The servers.
+        client: Calls the servers.
         keys: The store's keys.
         clock: Where time comes from.
         enabled: Whether there is a fence at all; without it only the servers are checked.
     """
 
-    def __init__(self, link: Link, keys: Keys, clock: Clock, *, enabled: bool) -> None:
-        self._link = link
+    def __init__(self, client: Client, keys: Keys, clock: Clock, *, enabled: bool) -> None:
+        self._client = client
         self._keys = keys
         self._clock = clock
         self._enabled = enabled
@@ -43,9 +41,9 @@ class RedisFence:
         Raises:
             RedisCallError: There was no answer, or the server refuses writes.
         """
-        async with self._link.lock:
+        async with self._client.link.lock:
             if not self.is_open:
-                await self._check_servers()
+                await self._client.warn()
                 if self._enabled:
                     await self._begin(memory_begins_at_opening(self._clock.time()))
                 self.is_open = True
@@ -80,33 +78,14 @@ class RedisFence:
             raise RedisCallError(message, code="ERR", may_have_run=True) from None
 
     async def _begin_anew(self) -> None:
-        lock = self._link.lock
+        lock = self._client.link.lock
         if not lock.locked():  # else somebody is at it, and this caller's answer does not depend on it
             async with lock:
                 await self._begin(memory_begins_after_loss(self._clock.time()))
 
     async def _begin(self, second: int) -> None:
-        written = await self._answers(
+        written = await self._client.answers(
             (bucket.number, Call(pack("SET", bucket.epoch, second, "NX"), 1)) for bucket in self._keys.buckets
         )
         for call in written:
             call.raise_error_reply()
-
-    async def _check_servers(self) -> None:
-        nodes = await self._link.nodes()
-        for call in await self._answers((buckets[0], Call(INFO, INFO_REPLIES)) for buckets in nodes.values()):
-            warn_of(problems_of(call.replies))
-
-    async def _answers(self, calls: Iterable[tuple[int, Call]]) -> list[Call]:
-        # At once, so that what goes to one node shares a round trip.
-        answers = [self._link.answer(bucket, call) for bucket, call in calls]
-        return _all_or_error(await asyncio.gather(*answers, return_exceptions=True))
-
-
-def _all_or_error(results: list[Call | BaseException]) -> list[Call]:
-    calls: list[Call] = []
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-        calls.append(result)
-    return calls

@@ -1,4 +1,4 @@
-"""The command line, `mintkey`: keys, tokens, the public key set and a demonstration.
+"""The command line, `mintkey`: keys, tokens, the public key set, a doctor and a demonstration.
 
 Results go to stdout, everything else to stderr. `--json` after a command makes both of them JSON: the result as one
 line on stdout, an error as one line `{"error": {"reason": …, "message": …, "retryable": …}}` on stderr.
@@ -8,7 +8,7 @@ line on stdout, an error as one line `{"error": {"reason": …, "message": …, 
 | 0 | done |
 | 1 | the token was refused, or the demonstration found a promise broken |
 | 2 | usage or configuration is wrong, a missing extra included |
-| 3 | a backend (store, file system) did not do its part |
+| 3 | a backend (store, file system) did not do its part, or the doctor found a check that fails |
 | 130, 141 | interrupted; nobody reads the output any more |
 """
 

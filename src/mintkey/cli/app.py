@@ -1,5 +1,6 @@
 """The command `mintkey` and what it is made of."""
 
+import logging
 from typing import Annotated
 
 import typer
@@ -7,6 +8,7 @@ import typer
 from mintkey._version import __version__
 from mintkey.cli.command_line import CommandLine
 from mintkey.cli.demo.command import demo
+from mintkey.cli.doctor.command import doctor
 from mintkey.cli.keys import keys, print_jwks
 from mintkey.cli.options import show_help
 from mintkey.cli.token import token
@@ -17,15 +19,18 @@ app: typer.Typer = typer.Typer(
     name="mintkey",
     cls=CommandLine,
     help="Mint, verify, spend and rotate signed tokens. Start with: mintkey demo",
-    epilog="Settings: MINTKEY_STORE, MINTKEY_ISSUER, MINTKEY_AUDIENCE, MINTKEY_LIFETIME; MINTKEY_SEAL_KEYS seals "
-    "private keys; MINTKEY_ROTATE_EVERY, MINTKEY_MAX_MINTS, MINTKEY_PREVIOUS_TTL and MINTKEY_PUBLISH_AHEAD must be "
-    "those of the application. Exit codes: 0 done, 1 token refused, 2 usage or configuration, 3 backend.",
+    epilog="Settings: MINTKEY_STORE, MINTKEY_RING, MINTKEY_ISSUER, MINTKEY_AUDIENCE, MINTKEY_LIFETIME; "
+    "MINTKEY_SEAL_KEYS (with commas: the first seals, all open) seals private keys; MINTKEY_ALGORITHM, "
+    "MINTKEY_ROTATE_EVERY, MINTKEY_MAX_MINTS, MINTKEY_PREVIOUS_TTL, MINTKEY_PUBLISH_AHEAD, MINTKEY_REFRESH_INTERVAL, "
+    "MINTKEY_OUTAGE_TOLERANCE and MINTKEY_MAX_CLOCK_SKEW must be those of the application; `mintkey doctor` shows "
+    "what is in force. Exit codes: 0 done, 1 token refused, 2 usage or configuration, 3 backend.",
     invoke_without_command=True,
     pretty_exceptions_enable=False,
 )
 app.add_typer(keys, name="keys")
 app.add_typer(token, name="token")
 app.command("jwks")(print_jwks)
+app.command()(doctor)
 app.command()(demo)
 
 
@@ -43,4 +48,6 @@ def _root(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
+    # Commands say on stderr what went wrong, in one line and once; without this the library would too.
+    logging.getLogger("mintkey").addHandler(logging.NullHandler())
     show_help(context)

@@ -1,89 +1,104 @@
-"""`mintkey keys`: look at the versions of the key, and rotate them."""
+"""`mintkey keys`: look at the versions of the key; the commands that change something are in `keys_change`."""
 
-import os
-import sys
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from mintkey.cli import ring_view
-from mintkey.cli.options import JsonOption, StoreOption, show_help
-from mintkey.cli.outcome import ExitCode
-from mintkey.cli.render import glyphs, stdout
-from mintkey.cli.settings import Settings, read_settings
-from mintkey.cli.shapes import print_json, version_as_json
-from mintkey.cli.stdin import ask, has_terminal
+from mintkey.cli.keys_change import prune, revoke, rewrap, rotate, seal_key
+from mintkey.cli.keys_copy import copy
+from mintkey.cli.kids import KidCommand, find_version
+from mintkey.cli.moments import now
+from mintkey.cli.options import JsonOption, KidArgument, RingOption, StoreOption, show_help
+from mintkey.cli.render import stdout
+from mintkey.cli.settings import ring_settings
+from mintkey.cli.shapes import print_json, version_as_json, whole_version_as_json
 from mintkey.cli.store import with_keys
-from mintkey.clock import SystemClock, from_timestamp
 from mintkey.errors import ConfigurationError
-from mintkey.keys.base import IKeyProvider, KeyVersion
+from mintkey.jose.spki import public_pem
+from mintkey.keys.base import KeyState, KeyVersion
+from mintkey.keys.engine import RotatingKeyProvider
 
 __all__ = ["keys", "print_jwks"]
 
-keys: typer.Typer = typer.Typer(help="Look at the versions of the key, and rotate them.", invoke_without_command=True)
+keys: typer.Typer = typer.Typer(
+    help="Look at the versions of the key, rotate and revoke them, move them to another store.",
+    invoke_without_command=True,
+)
 keys.callback()(show_help)
 
 
 @keys.command("list")
-def list_versions(*, store: StoreOption = None, as_json: JsonOption = False) -> None:
+def list_versions(*, store: StoreOption = None, ring: RingOption = None, as_json: JsonOption = False) -> None:
     """Show the versions of the key: which one signs, which one is next, how long old ones verify."""
-
-    async def work(provider: IKeyProvider) -> Sequence[KeyVersion]:
-        return await provider.versions()
-
-    versions = with_keys(_settings(store), work)
+    versions = _versions(store, ring)
     if as_json:
         print_json({"keys": [version_as_json(version) for version in versions]})
         return
     console = stdout()
     ring_view.show_table(console, versions)
     console.print()
-    ring_view.show_time_line(console, versions, now=from_timestamp(SystemClock().time()))
+    ring_view.show_time_line(console, versions, now=now())
+
+
+@keys.command(cls=KidCommand)
+def show(kid: KidArgument, *, store: StoreOption = None, ring: RingOption = None, as_json: JsonOption = False) -> None:
+    """Show all there is to know about one version: its times, its mints, its public key."""
+    version = find_version(_versions(store, ring), kid)
+    if as_json:
+        print_json(whole_version_as_json(version))
+        return
+    console = stdout()
+    ring_view.show_version(console, version)
+    console.print()
+    ring_view.show_time_line(console, [version], now=now())
 
 
 @keys.command()
-def rotate(
+def export(
     *,
+    pem: Annotated[
+        str | None,
+        typer.Option(metavar="KID", help="One version as PEM instead, for whoever reads no JWKs.", show_default=False),
+    ] = None,
     store: StoreOption = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    ring: RingOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let the next version sign from now on; the one before it keeps verifying for MINTKEY_PREVIOUS_TTL (1d)."""
-    if not yes and not has_terminal():
-        raise ConfigurationError("nobody can be asked, because stdin is no terminal: give --yes")
-    settings = _settings(store)
-    if not yes and not ask("Rotate the key now?"):
-        print("nothing was rotated", file=sys.stderr)
-        raise typer.Exit(ExitCode.USAGE)
-
-    async def work(provider: IKeyProvider) -> KeyVersion:
-        return await provider.rotate()
-
-    version = with_keys(settings, work)
+    """Print the public keys, never a private one: the JWK Set, or one version as PEM."""
+    if pem is None:
+        print_jwks(store=store, ring=ring, as_json=as_json)
+        return
+    version = find_version(_versions(store, ring), pem)
+    if version.state in {KeyState.REVOKED, KeyState.RETIRED}:
+        raise ConfigurationError(f"{version.kid} is {version.state}: nobody should verify with it any more")
+    if version.public_jwk is None:
+        raise ConfigurationError(f"{version.kid} is a secret ({version.algorithm}), which has no public half")
+    text = public_pem(version.public_jwk)
     if as_json:
-        print_json(version_as_json(version))
+        print_json({"kid": version.kid, "algorithm": version.algorithm, "pem": text})
     else:
-        console = stdout()
-        console.print(Text(f"{glyphs(console).yes} {version.kid} signs from now on"))
+        print(text, end="")
 
 
-def print_jwks(*, store: StoreOption = None, as_json: JsonOption = False) -> None:
+keys.command(cls=KidCommand)(revoke)
+for _command in (rotate, prune, rewrap, copy, seal_key):
+    keys.command()(_command)
+
+
+def print_jwks(*, store: StoreOption = None, ring: RingOption = None, as_json: JsonOption = False) -> None:
     """Print the JWK Set: the public keys of all versions that sign or verify (RFC 7517)."""
 
-    async def work(provider: IKeyProvider) -> dict[str, object]:
+    async def work(provider: RotatingKeyProvider) -> dict[str, object]:
         return {**(await provider.jwks()).as_dict()}
 
-    jwks = with_keys(_settings(store), work)
+    jwks = with_keys(ring_settings(store=store, ring=ring), work)
     if as_json:
         print_json(jwks)
     else:
         stdout().print_json(data=jwks)
 
 
-def _settings(store: str | None) -> Settings:
-    problems: list[str] = []
-    settings = read_settings(os.environ, problems, store=store)
-    ConfigurationError.raise_if(problems)
-    return settings
+def _versions(store: str | None, ring: str | None) -> Sequence[KeyVersion]:
+    return with_keys(ring_settings(store=store, ring=ring), RotatingKeyProvider.versions)

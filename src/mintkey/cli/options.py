@@ -8,13 +8,16 @@ __all__ = [
     "AudienceOption",
     "IssuerOption",
     "JsonOption",
+    "KidArgument",
     "LifetimeOption",
     "PurposeArgument",
     "RevocableOption",
+    "RingOption",
     "ScopeOption",
     "SingleUseOption",
     "StoreOption",
     "TypOption",
+    "YesOption",
     "show_help",
 ]
 
@@ -33,11 +36,26 @@ StoreOption = Annotated[
     str | None,
     typer.Option(
         metavar="URL",
-        help="Where keys and marks are: sqlite:///file.db or file:///directory. [MINTKEY_STORE; default: a file in "
-        "your data directory]",
+        help="Where keys and marks are: sqlite:///file.db, file:///directory, postgresql://…, redis://…, "
+        "redis+cluster://… or redis+sentinel://…. [MINTKEY_STORE; default: a file in your data directory]",
         show_default=False,
     ),
 ]
+RingOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="The key ring in the store. [MINTKEY_RING; if not set: default]", show_default=False
+    ),
+]
+KidArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="KID",
+        help="The key id, or how it begins: at least 6 characters that no other version begins with.",
+        show_default=False,
+    ),
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 IssuerOption = Annotated[
     str | None, typer.Option(metavar="TEXT", help="The iss of your tokens. [MINTKEY_ISSUER]", show_default=False)
 ]

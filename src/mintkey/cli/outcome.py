@@ -121,8 +121,9 @@ _ADVICE: Mapping[Reason, str] = MappingProxyType(
         Reason.REVOKED: "mint a new one",
         Reason.KEY_RETIRED: "mint a new one",
         Reason.KEY_REVOKED: "mint a new one",
-        Reason.KEYS_UNAVAILABLE: "check --store, its permissions and MINTKEY_SEAL_KEYS, then try again",
-        Reason.REPLAY_UNAVAILABLE: "check --store and its permissions, then try again",
+        Reason.KEYS_UNAVAILABLE: "check --store, its permissions and MINTKEY_SEAL_KEYS, as mintkey doctor does, then "
+        "try again",
+        Reason.REPLAY_UNAVAILABLE: "check --store and its permissions, as mintkey doctor does, then try again",
         Reason.REPLAY_OUTCOME_UNKNOWN: "treat the token as spent",
         Reason.ROTATION_CONFLICT: "try again",
         Reason.TOKEN_RESERVED: "try again in a moment",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-__all__ = ["Glyphs", "glyphs", "printable", "show_facts", "stdout"]
+__all__ = ["Glyphs", "glyphs", "printable", "show_done", "show_facts", "stdout"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,12 @@ def printable(text: str, /) -> str:
         'alice\\x1b[2J'
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def show_done(text: str, /) -> None:
+    """Say on stdout that something was done."""
+    console = stdout()
+    console.print(Text(f"{glyphs(console).yes} {text}"), soft_wrap=True)
 
 
 def show_facts(console: Console, pairs: Mapping[str, str], /) -> None:

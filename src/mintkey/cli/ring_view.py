@@ -1,5 +1,6 @@
 """A key ring for people: its versions as a table, and as bars over time."""
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -9,10 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from mintkey.cli import durations
-from mintkey.cli.render import Glyphs, glyphs
+from mintkey.cli.moments import moment
+from mintkey.cli.render import Glyphs, glyphs, show_facts
 from mintkey.keys.base import KeyState, KeyVersion
 
-__all__ = ["bar", "show_table", "show_time_line", "state_at"]
+__all__ = ["bar", "show_table", "show_time_line", "show_version", "state_at"]
 
 _STYLES = {
     KeyState.PENDING: "cyan",
@@ -37,6 +39,25 @@ def show_table(console: Console, versions: Sequence[KeyVersion], /) -> None:
         state = Text(version.state.value, style=_STYLES[version.state])
         table.add_row(version.kid, version.algorithm, state, f"{version.mints:,}")
     console.print(table)
+
+
+def show_version(console: Console, version: KeyVersion, /) -> None:
+    """All there is to know about one version; a secret has nothing public."""
+    times = {
+        "created": version.created_at,
+        "signs from": version.activates_at,
+        "signs until": version.retires_at,
+        "verifies until": version.verify_until,
+    }
+    facts = {
+        "kid": version.kid,
+        "algorithm": version.algorithm,
+        "state": version.state.value,
+        **{name: moment(instant) for name, instant in times.items() if instant is not None},
+        "mints": f"{version.mints:,}",
+        "public key": "none, it is a secret" if version.public_jwk is None else json.dumps(version.public_jwk),
+    }
+    show_facts(console, facts)
 
 
 def show_time_line(console: Console, versions: Sequence[KeyVersion], /, *, now: datetime) -> None:

@@ -9,13 +9,29 @@ from mintkey.errors import ConfigurationError, KeyProviderError
 from mintkey.ids import new_id
 from mintkey.keys.sealing import Sealer
 
-__all__ = ["sealer_beside"]
+__all__ = ["find_sealer_beside", "key_file_of", "sealer_beside"]
 
 # O_NONBLOCK: opening a FIFO that somebody put there must not wait for a writer; it means nothing for regular files.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _LIMIT = 1024
+
+
+def key_file_of(database: Path, /) -> Path:
+    """Where the key file of a database lies."""
+    return database.with_name(f"{database.name}.key")
+
+
+def find_sealer_beside(database: Path, /) -> Sealer | None:
+    """The sealer of a database without seal keys of its own; None if neither the database nor its key file is there.
+
+    Raises:
+        ConfigurationError: As for `sealer_beside` (`configuration`).
+        KeyProviderError: As for `sealer_beside` (`keys_unavailable`).
+    """
+    is_there = database.exists() or os.path.lexists(key_file_of(database))
+    return sealer_beside(database) if is_there else None
 
 
 def sealer_beside(database: Path, /) -> Sealer:
@@ -26,7 +42,7 @@ def sealer_beside(database: Path, /) -> Sealer:
             without it (`configuration`).
         KeyProviderError: The key file cannot be read or made (`keys_unavailable`).
     """
-    path = database.with_name(f"{database.name}.key")
+    path = key_file_of(database)
     try:
         text = _read(path) or _make(path, database)
     except OSError as error:

@@ -9,7 +9,14 @@ from mintkey.cli.inspection import WARNING, Inspection
 from mintkey.keys.base import KeyVersion
 from mintkey.tokens import MintedToken, PeekedToken, VerifiedToken
 
-__all__ = ["inspected_as_json", "minted_as_json", "print_json", "seen_as_json", "version_as_json"]
+__all__ = [
+    "inspected_as_json",
+    "minted_as_json",
+    "print_json",
+    "seen_as_json",
+    "version_as_json",
+    "whole_version_as_json",
+]
 
 
 def print_json(value: Mapping[str, object], /) -> None:
@@ -29,6 +36,12 @@ def version_as_json(version: KeyVersion, /) -> dict[str, object]:
         "verify_until": _instant(version.verify_until),
         "mints": version.mints,
     }
+
+
+def whole_version_as_json(version: KeyVersion, /) -> dict[str, object]:
+    """A key version with its public key; that is null for a secret."""
+    public = None if version.public_jwk is None else dict(version.public_jwk)
+    return {**version_as_json(version), "public_jwk": public}
 
 
 def minted_as_json(token: MintedToken, /) -> dict[str, object]:

@@ -2,7 +2,12 @@
 
 import sys
 
-__all__ = ["ask", "has_terminal", "read_token"]
+import typer
+
+from mintkey.cli.outcome import ExitCode
+from mintkey.errors import ConfigurationError
+
+__all__ = ["ask", "confirm", "has_terminal", "read_token"]
 
 _LIMIT = 65_536
 """More than any token may have, white space around it included; what is over it is never read."""
@@ -21,6 +26,27 @@ def read_token() -> str:
 def has_terminal() -> bool:
     """Whether a person sits at stdin."""
     return sys.stdin.isatty()
+
+
+def confirm(question: str, /, *, is_agreed: bool, otherwise: str) -> None:
+    """Go on only if somebody agrees.
+
+    Args:
+        question: What the person is asked.
+        is_agreed: Whether that was said already, by `--yes`.
+        otherwise: What to say when the person does not agree.
+
+    Raises:
+        ConfigurationError: Nobody can be asked (`configuration`).
+        Exit: The person does not agree.
+    """
+    if is_agreed:
+        return
+    if not has_terminal():
+        raise ConfigurationError("nobody can be asked, because stdin is no terminal: give --yes")
+    if not ask(question):
+        print(otherwise, file=sys.stderr)
+        raise typer.Exit(ExitCode.USAGE)
 
 
 def ask(question: str, /) -> bool:

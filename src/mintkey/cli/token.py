@@ -1,4 +1,4 @@
-"""`mintkey token`: mint, verify, peek and inspect. A token is read from stdin and nowhere else."""
+"""`mintkey token`: mint, verify, peek, revoke and inspect. A token is read from stdin and nowhere else."""
 
 import os
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from mintkey.cli.options import (
     LifetimeOption,
     PurposeArgument,
     RevocableOption,
+    RingOption,
     ScopeOption,
     SingleUseOption,
     StoreOption,
@@ -22,6 +23,7 @@ from mintkey.cli.options import (
     show_help,
 )
 from mintkey.cli.purposes import PurposeArguments, purpose_of
+from mintkey.cli.render import show_done
 from mintkey.cli.settings import Settings, read_settings
 from mintkey.cli.shapes import inspected_as_json, minted_as_json, print_json, seen_as_json
 from mintkey.cli.stdin import read_token
@@ -34,7 +36,7 @@ from mintkey.tokens import MintedToken, PeekedToken, VerifiedToken
 
 __all__ = ["token"]
 
-token: typer.Typer = typer.Typer(help="Mint, verify, peek at and inspect tokens.", invoke_without_command=True)
+token: typer.Typer = typer.Typer(help="Mint, verify, peek at, revoke and inspect tokens.", invoke_without_command=True)
 token.callback()(show_help)
 
 
@@ -54,6 +56,7 @@ def mint(
     revocable: RevocableOption = False,
     typ: TypOption = None,
     store: StoreOption = None,
+    ring: RingOption = None,
     issuer: IssuerOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -61,7 +64,14 @@ def mint(
     problems: list[str] = []
     said = PurposeArguments(name=purpose, single_use=single_use, revocable=revocable, typ=typ)
     settings = read_settings(
-        os.environ, problems, store=store, issuer=issuer, audience=audience, lifetime=lifetime, needs_issuer=True
+        os.environ,
+        problems,
+        store=store,
+        ring=ring,
+        issuer=issuer,
+        audience=audience,
+        lifetime=lifetime,
+        needs_issuer=True,
     )
     meant = purpose_of(said, problems, audience=settings.audience, lifetime=settings.lifetime, is_minting=True)
     claims = read_claims(claim or (), problems)
@@ -88,12 +98,13 @@ def verify(
     revocable: RevocableOption = False,
     typ: TypOption = None,
     store: StoreOption = None,
+    ring: RingOption = None,
     issuer: IssuerOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check the token on stdin; one for single use is spent by that."""
     said = PurposeArguments(name=purpose, single_use=single_use, revocable=revocable, typ=typ)
-    settings, meant = _prepare(said, store=store, issuer=issuer, audience=audience, lifetime=lifetime)
+    settings, meant = _prepare(said, store=store, ring=ring, issuer=issuer, audience=audience, lifetime=lifetime)
     text = read_token()
 
     async def work(service: TokenService) -> VerifiedToken[dict[str, Any]]:
@@ -117,12 +128,13 @@ def peek(
     revocable: RevocableOption = False,
     typ: TypOption = None,
     store: StoreOption = None,
+    ring: RingOption = None,
     issuer: IssuerOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check the token on stdin and spend nothing."""
     said = PurposeArguments(name=purpose, single_use=single_use, revocable=revocable, typ=typ)
-    settings, meant = _prepare(said, store=store, issuer=issuer, audience=audience, lifetime=lifetime)
+    settings, meant = _prepare(said, store=store, ring=ring, issuer=issuer, audience=audience, lifetime=lifetime)
     text = read_token()
 
     async def work(service: TokenService) -> PeekedToken[dict[str, Any]]:
@@ -133,6 +145,35 @@ def peek(
         print_json({**seen_as_json(seen), "spent": False})
     else:
         show_seen(seen, "good, and nothing was spent")
+
+
+@token.command()
+def revoke(
+    purpose: PurposeArgument,
+    *,
+    audience: AudienceOption = None,
+    lifetime: LifetimeOption = None,
+    single_use: SingleUseOption = False,
+    revocable: RevocableOption = False,
+    typ: TypOption = None,
+    store: StoreOption = None,
+    ring: RingOption = None,
+    issuer: IssuerOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Refuse the token on stdin from now on. It is checked first; one that is expired or spent already is fine."""
+    said = PurposeArguments(name=purpose, single_use=single_use, revocable=revocable, typ=typ)
+    settings, meant = _prepare(said, store=store, ring=ring, issuer=issuer, audience=audience, lifetime=lifetime)
+    text = read_token()
+
+    async def work(service: TokenService) -> None:
+        await service.revoke(text, meant)
+
+    with_service(settings, work)
+    if as_json:
+        print_json({"purpose": meant.name, "revoked": True})
+    else:
+        show_done("revoked: it is refused everywhere from now on")
 
 
 @token.command("inspect")
@@ -163,6 +204,7 @@ def _prepare(
     said: PurposeArguments,
     *,
     store: str | None,
+    ring: str | None,
     issuer: str | None,
     audience: Sequence[str] | None,
     lifetime: str | None,
@@ -170,7 +212,14 @@ def _prepare(
     """Settings and purpose for a command that verifies; it takes what minting takes, so that both are called alike."""
     problems: list[str] = []
     settings = read_settings(
-        os.environ, problems, store=store, issuer=issuer, audience=audience, lifetime=lifetime, needs_issuer=True
+        os.environ,
+        problems,
+        store=store,
+        ring=ring,
+        issuer=issuer,
+        audience=audience,
+        lifetime=lifetime,
+        needs_issuer=True,
     )
     meant = purpose_of(said, problems, audience=settings.audience, lifetime=settings.lifetime, is_minting=False)
     ConfigurationError.raise_if(problems)

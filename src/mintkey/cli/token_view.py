@@ -2,20 +2,16 @@
 
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 from typing import Any
 
 from rich.text import Text
 
-from mintkey.cli import durations
 from mintkey.cli.inspection import WARNING, Inspection
+from mintkey.cli.moments import moment
 from mintkey.cli.render import glyphs, show_facts, stdout
-from mintkey.clock import SystemClock, from_timestamp
 from mintkey.tokens import PeekedToken, VerifiedToken
 
 __all__ = ["show_inspected", "show_seen"]
-
-_ZERO = timedelta(0)
 
 
 def show_seen(seen: VerifiedToken[dict[str, Any]] | PeekedToken[dict[str, Any]], verdict: str, /) -> None:
@@ -29,8 +25,8 @@ def show_seen(seen: VerifiedToken[dict[str, Any]] | PeekedToken[dict[str, Any]],
         "audience": ", ".join(seen.audience),
         "scopes": " ".join(sorted(seen.scopes)),
         "id": seen.id,
-        "issued": _moment(seen.issued_at),
-        "expires": _moment(seen.expires_at),
+        "issued": moment(seen.issued_at),
+        "expires": moment(seen.expires_at),
         "key": seen.key_id,
         **{f"claim {name}": json.dumps(value, ensure_ascii=False) for name, value in seen.claims.items()},
     }
@@ -51,10 +47,4 @@ def _inspected(found: Inspection) -> Iterator[tuple[str, str]]:
         yield "typ fits", "yes" if found.typ_fits else "no, it was minted for another purpose"
     yield "claims", ", ".join(f"{name} ({kind})" for name, kind in found.claims.items()) or "none"
     for name, instant in found.times.items():
-        yield name.replace("_at", "").replace("_", " "), _moment(instant)
-
-
-def _moment(instant: datetime) -> str:
-    ahead = instant - from_timestamp(SystemClock().time())
-    distance = f"in {durations.as_text(ahead)}" if ahead > _ZERO else f"{durations.as_text(-ahead)} ago"
-    return f"{instant:%Y-%m-%d %H:%M:%S} UTC ({distance})"
+        yield name.replace("_at", "").replace("_", " "), moment(instant)

@@ -1,14 +1,17 @@
 """A command line whose data directory is new and whose environment says nothing but the issuer."""
 
+import json
 import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from mintkey.cli.app import app
+from mintkey.keys import Sealer
 
 Run = Callable[..., Result]
 
@@ -34,6 +37,36 @@ def mintkey(data_home: Path) -> Run:
         return CliRunner().invoke(app, list(arguments), input=stdin)
 
     return run
+
+
+@pytest.fixture
+def answer(mintkey: Run) -> Callable[..., Any]:
+    """What a command answers to a program, if it succeeds without a word on stderr."""
+
+    def answer(*arguments: str, stdin: bytes | str = b"") -> Any:
+        result = mintkey(*arguments, "--json", stdin=stdin)
+        assert (result.exit_code, result.stderr) == (0, ""), result.output
+        return json.loads(result.stdout)
+
+    return answer
+
+
+@pytest.fixture
+def seal_keys(data_home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """`MINTKEY_SEAL_KEYS` is set to one key."""
+    key = Sealer.generate_key()
+    monkeypatch.setenv("MINTKEY_SEAL_KEYS", key)
+    return key
+
+
+@pytest.fixture(params=["sqlite", "file", "redis", "postgresql"])
+def any_store(request: pytest.FixtureRequest, tmp_path: Path, seal_keys: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """`MINTKEY_STORE` is an empty store, of each kind."""
+    servers = {"redis": "valkey", "postgresql": "postgres"}
+    url = {"sqlite": f"sqlite:///{tmp_path}/own.db", "file": f"file://{tmp_path}/ring"}.get(request.param)
+    url = url or request.getfixturevalue(servers[request.param]).url
+    monkeypatch.setenv("MINTKEY_STORE", url)
+    return url
 
 
 @pytest.fixture

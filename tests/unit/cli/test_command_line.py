@@ -36,12 +36,23 @@ def test_a_group_without_a_command_shows_its_help_and_is_wrong_usage(mintkey, gr
     assert "Usage: mintkey" in result.stdout
 
 
-@pytest.mark.parametrize("command", ["keys list", "keys rotate", "token mint", "token inspect", "jwks", "demo"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(
+            f"keys {name}"
+            for name in ("list", "show", "rotate", "revoke", "prune", "export", "rewrap", "copy", "seal-key")
+        ),
+        *(f"token {name}" for name in ("mint", "verify", "peek", "revoke", "inspect")),
+        *("jwks", "doctor", "demo"),
+    ],
+)
 def test_every_command_has_a_help_that_fits_80_columns(mintkey, command):
     result = mintkey(*command.split(), "--help")
 
     assert result.exit_code == 0
     assert "--json" in result.stdout
+    assert ("--ring" in result.stdout) == (command not in {"keys seal-key", "token inspect", "demo"})
     assert max(map(len, result.stdout.splitlines())) <= 80
 
 

@@ -113,3 +113,42 @@ def test_a_person_confirms_a_rotation(data_home):
 
     assert (result.returncode, result.stderr) == (0, "Rotate the key now? [y/N] ")
     assert result.stdout.endswith(" signs from now on\n")
+
+
+def test_a_store_that_dies_is_one_line_and_3(run, own_valkey, seal_keys):
+    store = ("--store", own_valkey.url)
+    assert run("keys", "list", *store).returncode == 0
+    healthy = run("doctor", *store)
+    own_valkey.kill()
+
+    listed, examined = run("keys", "list", "--json", *store), run("doctor", *store)
+
+    assert (healthy.returncode, healthy.stderr) == (0, b"")
+    assert (listed.returncode, listed.stdout) == (3, b"")
+    assert json.loads(listed.stderr)["error"]["reason"] == "keys_unavailable"
+    assert (examined.returncode, examined.stderr) == (3, b"")
+    assert "1 of 1 checks failed" in examined.stdout.decode()
+
+
+def test_a_ring_moves_to_a_server_while_tokens_are_out(run, postgres, data_home, monkeypatch):
+    monkeypatch.setenv("NEW_KEYS", run("keys", "seal-key").stdout.decode().strip())
+    token = run("token", "mint", "access", "--subject", "20").stdout
+
+    copied = run("keys", "copy", "--to", postgres.url, "--to-seal-keys-from", "NEW_KEYS", "--json")
+    monkeypatch.setenv("MINTKEY_SEAL_KEYS", os.environ["NEW_KEYS"])
+    verified = run("token", "verify", "access", "--store", postgres.url, stdin=token)
+
+    assert (copied.returncode, copied.stderr) == (0, b"")
+    assert json.loads(copied.stdout)["added"] == 2
+    assert (verified.returncode, verified.stderr) == (0, b"")
+
+
+def test_a_server_that_forgets_keys_is_reported_by_the_doctor_alone(run, own_valkey, seal_keys):
+    own_valkey.command("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+
+    minted = run("token", "mint", "access", "--subject", "20", "--store", own_valkey.url)
+    examined = run("doctor", "--store", own_valkey.url)
+
+    assert (minted.returncode, minted.stderr) == (0, b"")
+    assert examined.returncode == 3
+    assert "noeviction" in examined.stdout.decode()

@@ -2,7 +2,10 @@
 
 from datetime import timedelta
 
-from mintkey.cli.settings import read_settings
+import pytest
+
+from mintkey.cli.settings import read_sealer, read_settings, ring_settings
+from mintkey.errors import ConfigurationError
 from mintkey.keys import RotationPolicy, Sealer
 
 ISSUER = {"MINTKEY_ISSUER": "https://myapp.example"}
@@ -74,8 +77,71 @@ def test_a_ring_may_never_rotate_by_time_and_publish_nothing_ahead():
     assert (settings.policy.every, settings.policy.publish_ahead) == (None, timedelta(0))
 
 
+def test_a_fleet_has_the_settings_of_the_application():
+    settings, problems = read(
+        {
+            "MINTKEY_RING": "payments",
+            "MINTKEY_ALGORITHM": "ES256",
+            "MINTKEY_REFRESH_INTERVAL": "10s",
+            "MINTKEY_OUTAGE_TOLERANCE": "1h",
+            "MINTKEY_MAX_CLOCK_SKEW": "0",
+        }
+    )
+
+    assert not problems
+    assert (settings.ring, settings.algorithm) == ("payments", "ES256")
+    assert (settings.refresh_interval, settings.outage_tolerance) == (timedelta(seconds=10), timedelta(hours=1))
+    assert settings.max_clock_skew == timedelta(0)
+
+
+def test_the_fleets_settings_have_the_defaults_of_the_library():
+    settings, _ = read({})
+
+    assert (settings.ring, settings.algorithm) == ("default", "EdDSA")
+    assert (settings.refresh_interval, settings.outage_tolerance) == (timedelta(seconds=5), timedelta(minutes=10))
+    assert settings.max_clock_skew == timedelta(seconds=5)
+
+
+def test_it_is_remembered_where_each_setting_came_from():
+    settings, _ = read({"MINTKEY_STORE": "a", "MINTKEY_RING": "b", "MINTKEY_MAX_MINTS": "5"}, ring="c", lifetime="1m")
+
+    origins = dict(settings.origins)
+    assert (origins["store"], origins["ring"], origins["max_mints"]) == ("MINTKEY_STORE", "--ring", "MINTKEY_MAX_MINTS")
+    assert (origins["lifetime"], origins["issuer"], origins["previous_ttl"]) == ("--lifetime", "default", "default")
+
+
+def test_how_many_seal_keys_there_are():
+    keys = ",".join(Sealer.generate_key() for _ in range(2))
+
+    assert read({"MINTKEY_SEAL_KEYS": keys})[0].seal_keys == 2
+    assert read({})[0].seal_keys == 0
+
+
+def test_seal_keys_may_be_in_another_variable():
+    key = Sealer.generate_key()
+
+    assert read_sealer({}, "OTHER") is None
+    assert "1 key(s)" in repr(read_sealer({"OTHER": key}, "OTHER"))
+    with pytest.raises(ConfigurationError, match="OTHER cannot be used") as caught:
+        read_sealer({"OTHER": "hunter2"}, "OTHER")
+    assert "hunter2" not in repr(caught.value)
+
+
+def test_a_command_for_rings_hears_of_every_mistake(data_home, monkeypatch):
+    monkeypatch.setenv("MINTKEY_ALGORITHM", "none")
+    monkeypatch.setenv("MINTKEY_REFRESH_INTERVAL", "soon")
+
+    with pytest.raises(ConfigurationError, match="MINTKEY_ALGORITHM must be one of EdDSA") as caught:
+        ring_settings(store=None, ring="")
+    assert "--ring must not be empty" in str(caught.value)
+    assert "MINTKEY_REFRESH_INTERVAL must be a positive duration" in str(caught.value)
+
+
 def test_an_empty_variable_counts_as_not_set():
-    names = ("STORE", "ISSUER", "AUDIENCE", "LIFETIME", "SEAL_KEYS", "ROTATE_EVERY", "MAX_MINTS", "PREVIOUS_TTL")
+    names = (
+        *("STORE", "ISSUER", "AUDIENCE", "LIFETIME", "SEAL_KEYS", "ROTATE_EVERY", "MAX_MINTS", "PREVIOUS_TTL"),
+        *("RING", "ALGORITHM", "REFRESH_INTERVAL", "OUTAGE_TOLERANCE", "MAX_CLOCK_SKEW"),
+    )
 
     assert read({f"MINTKEY_{name}": "" for name in names}) == read({})
 

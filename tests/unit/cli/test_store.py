@@ -76,6 +76,35 @@ def test_a_directory_holds_a_ring_too(mintkey, tmp_path, monkeypatch):
     assert mintkey("token", "verify", "access", stdin=minted.stdout).exit_code == 0
 
 
+@pytest.mark.parametrize("any_store", ["redis", "postgresql"], indirect=True)
+def test_a_fleet_shares_a_server(any_store, mintkey):
+    token = mintkey("token", "mint", "magic-link", "--subject", "20").stdout
+
+    assert mintkey("token", "verify", "magic-link", stdin=token).exit_code == 0
+    assert mintkey("token", "verify", "magic-link", stdin=token).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://u:hunter2@h", "redis+cluster://h", "postgresql://u:hunter2@h/d", "postgres://h"]
+)
+def test_a_server_takes_sealed_keys_only(mintkey, url):
+    result = mintkey("keys", "list", "--store", url)
+
+    assert result.exit_code == 2
+    assert "MINTKEY_SEAL_KEYS" in result.stderr
+    assert "mintkey keys seal-key" in result.stderr
+    assert "hunter2" not in result.stderr
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:1/0", "postgresql://u:hunter2@127.0.0.1:1/d"])
+def test_a_server_that_is_away_is_3(mintkey, seal_keys, url):
+    result = mintkey("keys", "list", "--store", url, "--json")
+
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert json.loads(result.stderr)["error"]["retryable"] is True
+    assert "hunter2" not in result.stderr
+
+
 @pytest.mark.parametrize(
     ("url", "reason"),
     [

@@ -1,4 +1,4 @@
-"""`mintkey token`: mint, verify, peek and inspect."""
+"""`mintkey token`: mint, verify, peek, revoke and inspect."""
 
 import json
 import re
@@ -200,6 +200,50 @@ def test_verifying_and_peeking_need_an_issuer(mintkey, monkeypatch):
         result = mintkey("token", command, "access", stdin="a.b.c")
         assert result.exit_code == 2
         assert "MINTKEY_ISSUER" in result.stderr
+
+
+def test_a_revoked_token_is_refused_and_may_be_revoked_again(mint, mintkey):
+    token = mint("magic-link", "--subject", "20")
+
+    revoked = mintkey("token", "revoke", "magic-link", stdin=token)
+    again = mintkey("token", "revoke", "magic-link", "--json", stdin=token)
+
+    assert (revoked.exit_code, revoked.stderr) == (0, "")
+    assert revoked.stdout == "✓ revoked: it is refused everywhere from now on\n"
+    assert json.loads(again.stdout) == {"purpose": "magic-link", "revoked": True}
+    assert refused(mintkey("token", "verify", "magic-link", stdin=token)) == "revoked"
+    assert refused(mintkey("token", "peek", "magic-link", stdin=token)) == "revoked"
+
+
+def test_a_revocable_purpose_of_ones_own(mint, mintkey):
+    token = mint("invite", "--lifetime", "1h", "--revocable")
+
+    assert mintkey("token", "verify", "invite", "--revocable", stdin=token).exit_code == 0
+    assert mintkey("token", "revoke", "invite", "--revocable", stdin=token).exit_code == 0
+    assert refused(mintkey("token", "verify", "invite", "--revocable", stdin=token)) == "revoked"
+
+
+def test_only_who_holds_the_token_revokes_it(mint, mintkey):
+    token = mint("magic-link", "--subject", "20")
+    head, body, _ = token.split(".")
+
+    forged = mintkey("token", "revoke", "magic-link", stdin=f"{head}.{body}.{'A' * 86}")
+
+    assert refused(forged) == "signature_invalid"
+    assert mintkey("token", "verify", "magic-link", stdin=token).exit_code == 0
+
+
+def test_what_keeps_no_marks_cannot_be_revoked(mint, mintkey):
+    result = mintkey("token", "revoke", "access", stdin=mint("access", "--subject", "20"))
+
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_a_token_of_another_ring_is_unknown(mint, mintkey):
+    token = mint("access", "--subject", "20", "--ring", "a")
+
+    assert mintkey("token", "verify", "access", "--ring", "a", stdin=token).exit_code == 0
+    assert refused(mintkey("token", "verify", "access", "--ring", "b", stdin=token)) == "key_unknown"
 
 
 def test_inspecting_needs_no_setting_and_no_store(mint, mintkey, data_home, monkeypatch):

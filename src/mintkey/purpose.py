@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar, overload
 from mintkey.claims.registered import REGISTERED
 from mintkey.claims.typed import ClaimsCodec, codec_for
 from mintkey.errors import ConfigurationError
+from mintkey.frozen import frozen
 
 __all__ = ["FORBIDDEN_HEADERS", "Purpose"]
 
@@ -24,6 +25,7 @@ _TYP = re.compile(r"[A-Za-z0-9!#$&^_.+/-]{1,127}")
 _ZERO = timedelta(0)
 
 
+@frozen
 @dataclass(frozen=True, slots=True, init=False)
 class Purpose(Generic[C]):
     """What a token is for. Frozen, shared by whoever mints and whoever verifies.

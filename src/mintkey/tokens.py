@@ -7,6 +7,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from mintkey.claims.registered import RegisteredClaims
 from mintkey.clock import from_timestamp
+from mintkey.frozen import frozen
 from mintkey.purpose import Purpose
 
 __all__ = ["Authentic", "MintRequest", "MintedToken", "PeekedToken", "VerifiedToken"]
@@ -66,6 +67,7 @@ class MintedToken(str):
         return _describe(self, self.purpose, self.id, self.key_id, self.expires_at)
 
 
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MintRequest(Generic[C]):
     """One token of many to mint; the fields are those of `TokenService.mint`.
@@ -102,6 +104,7 @@ class Authentic:
         return f"{type(self).__name__}(purpose={self.purpose.name!r}, key_id={self.key_id!r})"
 
 
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class _SeenToken(Generic[C]):
     claims: C
@@ -138,6 +141,7 @@ class _SeenToken(Generic[C]):
         return _describe(self, self.purpose, self.id, self.key_id, self.expires_at)
 
 
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class VerifiedToken(_SeenToken[C]):
     """A token that passed every check and, if it is for single use, is spent by this very call.
@@ -163,6 +167,7 @@ class VerifiedToken(_SeenToken[C]):
     """
 
 
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class PeekedToken(_SeenToken[C]):
     """What a look at a token found; the fields are those of `VerifiedToken`. Nothing is spent: it is no authority.

@@ -374,14 +374,14 @@ class Node:
             return False
         if before is not None and before.key.kid == kid:
             granted += before.left
-        self._block = MintBlock(Key(kid), granted, self.fleet.now)
+        self._block = MintBlock.of(Key(kid), granted, began_at=self.fleet.now)
         return True
 
     def _next_size(self) -> int:
         block = self._block
         if block is None or block.left:
             return self._size
-        return next_size(self._size, lasted=self.fleet.now - block.began_at)
+        return next_size(self._size, used=block.size - block.left, lasted=self.fleet.now - block.began_at)
 
     def _ask_store(self, ask: Callable[[Store], T]) -> T:
         if self.is_cut_off or self.fleet.fails:

@@ -7,7 +7,8 @@ from mintkey.keys.base import SigningGrant, SigningKey
 __all__ = ["MintBlock", "next_size", "reservation"]
 
 _LARGEST = 16_384
-_AT_ONCE, _QUICK, _SLOW = 1.0, 60.0, 300.0  # seconds that a block lasted
+_LASTS = 120.0  # seconds that a block should last, so that a store may be away for a while
+_GROWTH, _SHRINKING = 16, 2  # by how much the next block differs at most: one measurement is no trend
 _SHARE = 64
 """No process sets aside more than this part of what is left below the cap: it may crash and waste it."""
 _SMALL = 4
@@ -22,18 +23,20 @@ class MintBlock:
         key: The version.
         left: How many there are.
         began_at: Since when, in monotonic seconds.
+        size: How many there were at the beginning.
         low_water: With no more left than this, it is time to ask for the next; below zero: not before it is used up.
     """
 
     key: SigningKey
     left: int
     began_at: float
-    low_water: int = -1
+    size: int
+    low_water: int
 
     @classmethod
     def of(cls, key: SigningKey, left: int, /, *, began_at: float) -> "MintBlock":
         """A new block, which says for itself when the next is to be asked for."""
-        return cls(key, left, began_at, left // 2 if left >= _SMALL else -1)
+        return cls(key, left, began_at, size=left, low_water=left // 2 if left >= _SMALL else -1)
 
     @property
     def is_low(self) -> bool:
@@ -49,20 +52,20 @@ class MintBlock:
         return SigningGrant(self.key, count)
 
 
-def next_size(size: int, /, *, lasted: float) -> int:
-    """The size of the next block, so that it lasts for some minutes at the present pace.
+def next_size(size: int, /, *, used: int, lasted: float) -> int:
+    """The size of the next block, so that it lasts about two minutes at the present pace.
 
     Args:
         size: The last one's.
-        lasted: How long it lasted, in seconds.
+        used: How many mints of it were used.
+        lasted: In how many seconds.
 
     Example:
-        >>> [next_size(8, lasted=lasted) for lasted in (0.2, 5, 100, 1000)]
-        [32, 16, 8, 4]
+        >>> [next_size(100, used=50, lasted=lasted) for lasted in (0.1, 6, 60, 120, 1000)]
+        [1600, 1000, 100, 50, 50]
     """
-    if lasted < _QUICK:
-        return min(_LARGEST, size * (4 if lasted < _AT_ONCE else 2))
-    return max(1, size // 2) if lasted > _SLOW else size
+    wanted = round(used / lasted * _LASTS) if lasted > 0 else _LARGEST
+    return max(1, size // _SHRINKING, min(wanted, size * _GROWTH, _LARGEST))
 
 
 def reservation(size: int, /, *, waiting: int, left: int | None) -> int:

@@ -210,6 +210,7 @@ class RotatingKeyProvider(Resource):
         Raises:
             KeyProviderError: The store is away for longer than is safe (`keys_unavailable`).
         """
+        await self._mints.rest()
         with suppress(KeyProviderError):
             await self._tasks.run(self._keeper.refresh())
         return self._described(await self._begun())

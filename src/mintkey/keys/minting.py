@@ -146,6 +146,12 @@ class MintCounter:
         in_block = block.left if block is not None and block.key.kid == kid else 0
         return self._counted(snapshot, kid) + tally.owed - tally.unused - in_block
 
+    async def rest(self) -> None:
+        """Wait a moment for a block that is on its way: until it is here, nobody can tell who counted it already."""
+        if self._refilling.is_running:
+            with anyio.move_on_after(_PATIENCE), suppress(MintkeyError):
+                await self._refilling.join()
+
     async def settle(self) -> None:
         """Have the store count what was signed while it was away, and no longer what was never used.
 
@@ -282,4 +288,5 @@ class MintCounter:
         block = self._block
         if block is None or block.low_water >= 0:
             return self._size  # nothing was used up, or not yet
-        return next_size(self._size, lasted=self._clock.monotonic() - block.began_at)
+        used, lasted = block.size - block.left, self._clock.monotonic() - block.began_at
+        return next_size(self._size, used=used, lasted=lasted)

@@ -9,35 +9,36 @@ from mintkey.keys.blocks import MintBlock, next_size, reservation
 
 def test_a_block_gives_what_is_left() -> None:
     key = signing_key(generate("EdDSA"))
-    block = MintBlock(key, left=5, began_at=0.0)
+    block = MintBlock.of(key, 5, began_at=0.0)
     grants = [block.take(want) for want in (1, 3, 3)]
     assert [(grant.key, grant.count) for grant in grants if grant] == [(key, 1), (key, 3), (key, 1)]
     assert block.take(1) is None
 
 
 @pytest.mark.parametrize(
-    ("size", "lasted", "then"),
+    ("size", "used", "lasted", "then"),
     [
-        (1, 0.0, 4),
-        (512, 0.9, 2048),
-        (16_384, 0.0, 16_384),
-        (8, 1.0, 16),
-        (9000, 59.9, 16_384),
-        (8, 60.0, 8),
-        (8, 300.0, 8),
-        (8, 300.1, 4),
-        (1, 999.0, 1),
+        (1, 1, 0.0, 16),
+        (16, 8, 0.1, 256),
+        (256, 128, 2.4, 4096),
+        (3000, 1500, 30.0, 6000),
+        (6000, 3000, 60.0, 6000),
+        (6000, 3000, 600.0, 3000),
+        (16_384, 8192, 0.1, 16_384),
+        (1, 1, 999.0, 1),
+        (2, 2, 1e9, 1),
     ],
 )
-def test_a_size_follows_the_pace(size: int, lasted: float, then: int) -> None:
-    assert next_size(size, lasted=lasted) == then
+def test_a_size_follows_the_pace(size: int, used: int, lasted: float, then: int) -> None:
+    """Two minutes' worth, soon after the pace is known."""
+    assert next_size(size, used=used, lasted=lasted) == then
 
 
 def test_a_size_starts_at_one_and_grows_to_16384() -> None:
     sizes = [1]
     while sizes[-1] < 16_384:
-        sizes.append(next_size(sizes[-1], lasted=0.1))
-    assert sizes == [4**n for n in range(8)]
+        sizes.append(next_size(sizes[-1], used=1, lasted=0.0))
+    assert sizes == [1, 16, 256, 4096, 16_384]
 
 
 @pytest.mark.parametrize(("size", "asks_at"), [(1, None), (3, None), (4, 2), (7, 3), (4096, 2048)])

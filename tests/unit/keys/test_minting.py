@@ -155,6 +155,34 @@ class TestAheadOfNeed:
         assert store.calls["reserve"] == 1
         assert await mints(provider) == await counted(store)
 
+    async def test_counts_wait_for_a_block_that_is_on_its_way(self, store: FaultyRingStore, start: Start) -> None:
+        """The store has counted it, or not yet: in between they would be wrong either way."""
+        provider = start(store, SOME)
+        await grow(provider, store)
+        minted = sum((await mints(provider)).values())
+        store.hang("reserve")
+        left = await set_aside(provider, store)
+        await acquire(provider, left)
+        seen: list[int] = []
+
+        async def look() -> None:
+            seen.append(sum((await mints(provider)).values()))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(look)
+            await anyio.wait_all_tasks_blocked()
+            store.release()
+        assert seen == [minted + left]
+
+    async def test_counts_do_not_wait_for_a_store_that_hangs(self, store: FaultyRingStore, start: Start) -> None:
+        provider = start(store, SOME)
+        await grow(provider, store)
+        store.hang("reserve")
+        await acquire(provider, await set_aside(provider, store))
+        with anyio.fail_after(5):
+            await provider.versions()
+        store.release()
+
 
 class TestGivingBack:
     """Whoever ends in order wastes nothing."""

@@ -1,41 +1,16 @@
-"""Our own replay stores, accepted by joining this table and by nothing else."""
+"""Every replay store keeps the contract."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from mintkey.testing.contracts.replay_stores import ReplayStoreContract, ReplayStoreHarness
-from tests.support.postgres import PostgresDatabase
-from tests.support.replay_harness import MemoryReplayHarness, RedisReplayHarness
-from tests.support.sql_harness import SQLReplayHarness
+from tests.support.replay_table import REPLAY_STORES, OpenReplayStores
 
 
-class TestMemoryReplayStore(ReplayStoreContract):
-    @pytest.fixture
-    async def harness(self) -> AsyncIterator[ReplayStoreHarness]:
-        async with MemoryReplayHarness() as harness:
-            yield harness
-
-
-class TestRedisReplayStore(ReplayStoreContract):
-    @pytest.fixture(params=["valkey", "debian_redis"])
+class TestReplayStores(ReplayStoreContract):
+    @pytest.fixture(params=REPLAY_STORES)
     async def harness(self, request: pytest.FixtureRequest) -> AsyncIterator[ReplayStoreHarness]:
-        async with RedisReplayHarness(request.getfixturevalue(request.param)) as harness:
-            yield harness
-
-
-class TestSQLReplayStore(ReplayStoreContract):
-    @pytest.fixture(params=[False, True], ids=["url", "engine"])
-    async def harness(self, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ReplayStoreHarness]:
-        async with SQLReplayHarness(tmp_path / "replay.db", is_foreign=request.param) as harness:
-            yield harness
-
-
-class TestPostgreSQLReplayStore(ReplayStoreContract):
-    @pytest.fixture(params=[False, True], ids=["url", "engine"])
-    async def harness(
-        self, request: pytest.FixtureRequest, postgres: PostgresDatabase
-    ) -> AsyncIterator[ReplayStoreHarness]:
-        async with SQLReplayHarness(postgres, is_foreign=request.param) as harness:
+        open_stores: OpenReplayStores = request.param
+        async with open_stores(request) as harness:
             yield harness

@@ -1,6 +1,7 @@
 """Servers as fixtures. Each worker of a parallel run has its own; a test gets one that is empty."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +67,12 @@ def own_valkey() -> Iterator[RedisServer]:
     """A server that the test may kill, freeze and restart."""
     with running("valkey") as server:
         yield server
+
+
+@pytest.fixture
+def sqlite_file(tmp_path: Path) -> Path:
+    """Where a database may be; there is none yet."""
+    return tmp_path / "mintkey.db"
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,9 @@
 """The backends of the key room, one table each: joining one is how a backend is accepted."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pytest
 
@@ -19,16 +18,10 @@ from tests.support.file_harness import file, sealed_file
 from tests.support.redis_ring_harness import redis_ring
 from tests.support.ring_faults import FourCalls
 from tests.support.sql_harness import postgresql, postgresql_engine, sqlite, sqlite_engine
+from tests.support.tables import Open, on
 
-H = TypeVar("H")
-Open = Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[H]]
 OpenStores = Open[RingStoreHarness]
 OpenProviders = Open[KeyProviderHarness]
-
-
-def on(fixture: str, open_harness: Callable[[Any], AbstractAsyncContextManager[H]]) -> Open[H]:
-    """A harness on what a fixture gives: an empty directory, an empty server."""
-    return lambda request: open_harness(request.getfixturevalue(fixture))
 
 
 @dataclass

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from redis.crc import key_slot
+
 from tests.support.servers import RedisServer, running
 
 SLOTS = 16384
@@ -40,6 +42,10 @@ class RedisCluster:
         """Forget everything."""
         for master in self.masters:
             master.flush()
+
+    def life_of(self, key: bytes) -> int:
+        """Milliseconds that a key has left."""
+        return self.holder(key_slot(key)).life_of(key)
 
     def holder(self, slot: int) -> RedisServer:
         """Who serves a slot, by its own word."""
@@ -117,6 +123,10 @@ class WatchedRedis:
     def flush(self) -> None:
         """Forget everything."""
         self.master().flush()
+
+    def life_of(self, key: bytes) -> int:
+        """Milliseconds that a key has left."""
+        return self.master().life_of(key)
 
 
 @contextmanager

@@ -33,6 +33,8 @@ class RedisServers(Protocol):
 
     def flush(self) -> None: ...
 
+    def life_of(self, key: bytes) -> int: ...
+
 
 @dataclass
 class RedisRingHarness:

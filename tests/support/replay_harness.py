@@ -2,11 +2,13 @@
 
 from datetime import timedelta
 
+import anyio.to_thread
+
 from mintkey.replay.memory import MemoryReplayStore
 from mintkey.replay.redis import RedisReplayStore
 from mintkey.replay.redis_keys import Keys
 from mintkey.testing.contracts.replay_stores import ReplayStoreHarness
-from tests.support.servers import RedisServer
+from tests.support.redis_ring_harness import RedisServers
 
 
 class MemoryReplayHarness(ReplayStoreHarness):
@@ -30,13 +32,13 @@ class MemoryReplayHarness(ReplayStoreHarness):
 
 
 class RedisReplayHarness(ReplayStoreHarness):
-    """Stores on a real server, whose clock nobody moves."""
+    """Stores on real servers, whose clocks nobody moves."""
 
     time_is_real = True
 
-    def __init__(self, server: RedisServer) -> None:
+    def __init__(self, servers: RedisServers) -> None:
         super().__init__()
-        self._server = server
+        self._servers = servers
         self._stores: list[RedisReplayStore] = []
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -44,13 +46,13 @@ class RedisReplayHarness(ReplayStoreHarness):
             await store.aclose()
 
     async def store(self, *, fence: bool = True) -> RedisReplayStore:
-        self._stores.append(RedisReplayStore(self._server.url, clock=self.clock, fence=fence))
+        self._stores.append(RedisReplayStore(self._servers.url, clock=self.clock, fence=fence))
         return self._stores[-1]
 
     async def lose_memory(self) -> None:
-        await self._server.send("FLUSHALL")
+        await anyio.to_thread.run_sync(self._servers.flush)
 
     async def life_left(self, key: str, /) -> timedelta | None:
         _, name = Keys("mk").mark(key)
-        left = await self._server.send("PTTL", name)
+        left = await anyio.to_thread.run_sync(self._servers.life_of, name)
         return None if left < 0 else timedelta(milliseconds=left)

@@ -66,6 +66,11 @@ class RedisServer:
         secret = f":{self.password}@" if self.password else ""
         return f"redis://{secret}127.0.0.1:{self.port}/0"
 
+    def life_of(self, key: bytes) -> int:
+        """Milliseconds that a key has left."""
+        left: int = self.command("PTTL", key)
+        return left
+
     def flush(self) -> None:
         """Forget everything."""
         self.command("FLUSHALL")

@@ -237,14 +237,15 @@ async def serve(url: str, directory: str, name: str) -> object:
         anyio.create_task_group() as tasks,
     ):
         load = _Load(tokens, directory)
+        _write(directory, f"{name}.ready", None)
         tasks.start_soon(load.use)
         tasks.start_soon(load.spend)
-    _write(directory, name, load.outcomes)
+    _write(directory, f"{name}.json", load.outcomes)
     return "done"
 
 
 def _write(directory: str, name: str, outcomes: object) -> None:
-    Path(directory, f"{name}.json").write_text(json.dumps(outcomes))
+    Path(directory, name).write_text(json.dumps(outcomes))
 
 
 TASKS = (mint, reach, mint_into, verify_from, serve)

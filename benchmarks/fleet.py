@@ -68,14 +68,15 @@ def plot(figures: Sequence[Figure], path: Path) -> None:
     axes.axhline(AIM, color="#555555", linestyle=":", linewidth=1, label=f"aim {AIM}")
     for name, figure in zip(names, figures, strict=True):
         axes.annotate(
-            f"{figure.ratio:.5f}", (name, figure.ratio), textcoords="offset points", xytext=(0, 8), ha="center"
+            f"{figure.ratio:.5f}", (name, figure.ratio), textcoords="offset points", xytext=(0, -15), ha="center"
         )
     axes.set_yscale("log")
     axes.set_ylim(1e-4, 3)
     axes.set_xlabel("processes on one ring, each minting as fast as it can")
     axes.set_ylabel("store round trips a mint")
     axes.set_title(f"Hard cap of {CAP:,} mints a key, counted over the whole fleet")
-    axes.legend(loc="center right", frameon=False, fontsize=8)
+    axes.legend(loc="upper right", bbox_to_anchor=(1, 0.87), frameon=False, fontsize=8)
+    axes.margins(x=0.1)
     path.parent.mkdir(parents=True, exist_ok=True)
     drawing.savefig(path, metadata={"Date": None})
 

@@ -225,8 +225,8 @@ class MintCounter:
             self._is_away = False
             if granted and self._fill(key, granted):
                 return
-            if self._has_left(signer.kid):
-                return  # asked ahead of need, and the version is used up but for that: it signs these first
+            if not self._needs_more(signer.kid):
+                return  # asked ahead of need, and there is no more of this version: what is left of it comes first
         raise KeyProviderError(
             "others used up every new version before this process could sign with it; try again",
             reason=Reason.ROTATION_CONFLICT,
@@ -242,7 +242,7 @@ class MintCounter:
         granted = await self._ask(snapshot, kid, want)
         if not granted and self._cap is None:
             await self._keeper.refresh()  # without a cap a store refuses only if it lost the ring
-        elif not granted and not self._has_left(kid):
+        elif not granted and self._needs_more(kid):
             await self._keeper.change(Intent(relieve=frozenset({kid})))
         return granted
 
@@ -259,9 +259,10 @@ class MintCounter:
             self._counted_since.clear()
         self._counted_since[kid] += change
 
-    def _has_left(self, kid: str) -> bool:
+    def _needs_more(self, kid: str) -> bool:
+        """Whether somebody waits for a mint, and nothing is left of this version's block."""
         block = self._block
-        return block is not None and block.key.kid == kid and block.left > 0
+        return bool(self._waiting) and (block is None or block.key.kid != kid or not block.left)
 
     def _counted(self, snapshot: Snapshot, kid: str) -> int:
         """What the store counts by now, as far as this process can tell."""

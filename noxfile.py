@@ -33,7 +33,10 @@ _show_pyenv_interpreters()
 # What takes longest is done on one interpreter for all, the newest one here: tracing every line, and the tests of which
 # each is many processes or many thousand schedules.
 NEWEST = next(filter(_runs, reversed(PYTHONS)), PYTHONS[0])
-LARGE = ("tests/fleet", "tests/simulation")
+LARGE = ("tests/docs", "tests/fleet", "tests/simulation")
+
+# More workers than cores: many tests wait for servers, or for time to pass. Each worker has servers of its own.
+WORKERS = str(min(8, 2 * (os.cpu_count() or 1) + 1))
 
 
 def _install(session: nox.Session, *groups: str) -> None:
@@ -83,8 +86,7 @@ def tests(session: nox.Session) -> None:
     if session.posargs:
         session.run(*runner, *session.posargs, env=env)
         return
-    # More workers than most machines have cores: many of these tests wait for servers, or for time to pass.
-    session.run(*runner, "-n", "3", *(f"--ignore={folder}" for folder in LARGE), env=env)
+    session.run(*runner, "-n", WORKERS, *(f"--ignore={folder}" for folder in LARGE), env=env)
     if session.python == NEWEST:
         session.run("pytest", "-n", "3", *LARGE, env=env)
 

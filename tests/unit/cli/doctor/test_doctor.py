@@ -302,6 +302,15 @@ def test_what_is_installed_is_listed(answer, mintkey, monkeypatch):
     assert "orjson not installed" in " ".join(mintkey("doctor").stdout.split())
 
 
+def test_where_nothing_is_missing_nothing_is_noted(seal_keys, mintkey, answer, tmp_path, monkeypatch):
+    monkeypatch.setenv("MINTKEY_STORE", f"sqlite:///{tmp_path}/tokens.db")
+    monkeypatch.setattr(facts.metadata, "version", lambda name: "1.2.3")
+    mintkey("token", "mint", "magic-link")
+
+    assert answer("doctor")["notes"] == []
+    assert "Notes" not in mintkey("doctor").stdout
+
+
 def test_people_see_80_plain_columns(mintkey):
     mintkey("token", "mint", "magic-link")
 

@@ -82,11 +82,13 @@ class EnvKeyProvider(FixedKeyProvider):
         await self._keys()
 
     async def _keys(self) -> KeySet:
-        if self._set is None:
-            async with self._loading:
-                if self._set is None:
-                    self._set = await offload(self._load)
-        return self._set
+        return await self._loaded() if self._set is None else self._set
+
+    async def _loaded(self) -> KeySet:
+        async with self._loading:
+            if self._set is None:
+                self._set = await offload(self._load)
+            return self._set
 
     def _load(self) -> KeySet:
         loaded = KeySet(

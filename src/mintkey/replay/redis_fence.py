@@ -42,11 +42,12 @@ class RedisFence:
             RedisCallError: There was no answer, or the server refuses writes.
         """
         async with self._client.link.lock:
-            if not self.is_open:
-                await self._client.warn()
-                if self._enabled:
-                    await self._begin(memory_begins_at_opening(self._clock.time()))
-                self.is_open = True
+            if self.is_open:
+                return
+            await self._client.warn()
+            if self._enabled:
+                await self._begin(memory_begins_at_opening(self._clock.time()))
+            self.is_open = True
 
     def close(self) -> None:
         """The next call opens again."""

@@ -141,7 +141,7 @@ class RotatingKeyProvider(Resource):
             refresh_interval=refresh_interval,
             outage_tolerance=outage_tolerance,
         )
-        self._mints = MintCounter(self._keeper, access, self._keychain, self._tasks, policy=policy, clock=clock)
+        self._mints = MintCounter(self.workings)
         self._advancing = SingleFlight(self._tasks, self._advance)
         self._rotating = SingleFlight(self._tasks, self._rotate_now)
         self._advance_failed_at: float | None = None

@@ -12,17 +12,13 @@ from math import inf
 
 import anyio
 
-from mintkey.clock import Clock
 from mintkey.errors import KeyProviderError, MintkeyError, Reason
-from mintkey.keys.access import RingAccess
 from mintkey.keys.base import SigningGrant, SigningKey
 from mintkey.keys.blocks import MintBlock, next_size, reservation
-from mintkey.keys.flight import Detached, SingleFlight
-from mintkey.keys.keeper import RingKeeper
-from mintkey.keys.keychain import Keychain
-from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.flight import SingleFlight
 from mintkey.keys.ring import Intent, RingVersion
 from mintkey.keys.snapshot import Snapshot
+from mintkey.keys.workings import RingWorkings
 
 __all__ = ["MintCounter"]
 
@@ -44,32 +40,17 @@ class MintCounter:
     """The mints of one process.
 
     Args:
-        keeper: Holds the snapshot, and rotates when a version is used up.
-        access: Counts in the store.
-        keychain: Opens the signing key.
-        tasks: Where refilling runs.
-        policy: Knows the cap.
-        clock: Where time comes from.
+        workings: The provider's: the ring that is counted in, the keys, the cap and the time.
     """
 
-    def __init__(
-        self,
-        keeper: RingKeeper,
-        access: RingAccess,
-        keychain: Keychain,
-        tasks: Detached,
-        /,
-        *,
-        policy: RotationPolicy,
-        clock: Clock,
-    ) -> None:
-        self._keeper = keeper
-        self._access = access
-        self._keychain = keychain
-        self._clock = clock
-        self._cap = policy.max_mints
-        self._limit = _NO_CAP if policy.max_mints is None else policy.max_mints
-        self._refilling = SingleFlight(tasks, self._refill)
+    def __init__(self, workings: RingWorkings, /) -> None:
+        self._keeper = workings.keeper
+        self._access = workings.access
+        self._keychain = workings.keychain
+        self._clock = workings.clock
+        self._cap = workings.policy.max_mints
+        self._limit = _NO_CAP if self._cap is None else self._cap
+        self._refilling = SingleFlight(workings.tasks, self._refill)
         self._block: MintBlock | None = None
         self._size = 1
         self._waiting = 0
@@ -158,9 +139,8 @@ class MintCounter:
         Raises:
             KeyProviderError: It still is away (`keys_unavailable`).
         """
+        await self._pay_all()
         for kid, tally in list(self._tallies.items()):
-            if tally.owed:
-                await self._pay(kid, tally)
             if tally.unused:
                 await self._give_back(kid, tally)
 
@@ -174,13 +154,16 @@ class MintCounter:
         self._counted_in = None
         self._tallies.clear()
 
-    async def _pay(self, kid: str, tally: _Tally) -> None:
-        owed, granted = tally.owed, 0
-        tally.owed = 0  # nobody else settles it meanwhile
-        try:
-            granted = await self._access.reserve(kid, want=owed, limit=_NO_CAP)
-        finally:
-            tally.owed += owed - granted
+    async def _pay_all(self) -> None:
+        for kid, tally in list(self._tallies.items()):
+            if not tally.owed:
+                continue
+            owed, granted = tally.owed, 0
+            tally.owed = 0  # nobody else settles it meanwhile
+            try:
+                granted = await self._access.reserve(kid, want=owed, limit=_NO_CAP)
+            finally:
+                tally.owed += owed - granted
 
     async def _give_back(self, kid: str, tally: _Tally) -> None:
         unused, tally.unused = tally.unused, 0  # given back once, whatever the store says: else the cap could break
@@ -235,7 +218,7 @@ class MintCounter:
 
     async def _granted(self, snapshot: Snapshot) -> int:
         """Mints that the store just granted; if none, what stood in the way was dealt with."""
-        await self.settle()
+        await self._pay_all()  # what goes back can wait, and must not keep anybody from minting
         kid = snapshot.signing_kid
         left = None if self._cap is None else self._cap - self._counted(snapshot, kid)
         want = reservation(self._size, waiting=self._waiting, left=left)

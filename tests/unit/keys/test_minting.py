@@ -240,6 +240,18 @@ class TestGivingBack:
         assert store.calls["give_back"] == 0
         assert sum((await counted(store)).values()) > 10
 
+    async def test_keeps_nobody_from_minting(self, store: FaultyRingStore, start: Start) -> None:
+        """It can wait: whoever wants a mint neither waits for it nor hears of its troubles."""
+        provider = start(store, SOME)
+        await acquire(provider, 9)
+        await provider.rotate()
+        await acquire(provider, 1)
+        store.fail("give_back")
+        store.calls.clear()
+        assert sum((await acquire(provider, 400)).values()) == 400
+        assert store.calls["reserve"] > 1
+        assert store.calls["give_back"] == 0
+
     async def test_a_store_that_takes_nothing_back_wastes_it(self, store: FaultyRingStore) -> None:
         provider = RotatingKeyProvider(FourCalls(store), custodian=FaultyCustodian(), policy=BY_HAND)
         await acquire(provider, 9)

@@ -142,7 +142,12 @@ class RedisServer:
         import redis
 
         client = redis.Redis(
-            host="127.0.0.1", port=self.port, password=self.password, decode_responses=True, socket_timeout=10
+            host="127.0.0.1",
+            port=self.port,
+            password=self.password,
+            decode_responses=True,
+            encoding_errors="surrogateescape",  # the values of marks are bytes
+            socket_timeout=10,
         )
         try:
             return cast("Any", client).execute_command(*arguments)

@@ -9,9 +9,11 @@ rings · news · checks               key rings as hashes · changes of them as 
         │
       link · connections            one set per event loop; follows a moved slot or a new master
         │
-coalescer · calls · scripts         concurrent calls share one write, one connection, one deadline each
+coalescer · batch · calls           concurrent calls share one write, one connection
+  watch · scripts                   one deadline each · one timer for all · scripts as calls
         │
  pool · wire · subscription         a few connections · one of them · one that listens
+      inbox                         what comes on one, as replies
         │
 topology · sources · urls           where the servers are · by a client or a URL
         │

@@ -29,23 +29,23 @@ class Call:
         read: The value of `also_read`, or an error.
         replicas: How many replicas confirmed the writes.
         pulse_replies: How many replies the pulse has.
+        clean: No reply in its whole batch is an error, so nobody has to look for one.
         in_flight: It is being sent, or was, and the reply is still to come.
         in_doubt: It was sent at least once without an answer.
         error: Why there is no answer.
         trouble: What the last attempt failed with.
     """
 
-    # Defaults of the class, not assignments of the constructor: there are thousands of these a second.
+    # Defaults of the class where most calls keep them: there are thousands of these a second.
     at_most_once: bool = False
-    deadline: float = 0.0
     done: "asyncio.Future[None]"
     replies: Sequence[Reply] = ()
     read: Reply = None
     replicas: int = 0
     pulse_replies: int = 1
+    clean: bool = False
     in_flight: bool = False
     in_doubt: bool = False
-    error: RedisCallError | None = None
     trouble: Exception | None = None
 
     def __init__(
@@ -55,6 +55,8 @@ class Call:
         self.count = count
         self.also_read = also_read
         self.pulse = pulse
+        self.deadline: float = 0.0
+        self.error: RedisCallError | None = None
 
     def after(self, earlier: "Call", /) -> "Call":
         """This call, as the continuation of one that was answered: it inherits the deadline and the doubts."""
@@ -92,6 +94,8 @@ class Call:
         Raises:
             RedisCallError: The commands were refused; only an earlier attempt without an answer may have run.
         """
+        if self.clean:
+            return
         reply = self.error_reply()
         if reply is not None:
             code = code_of(reply)
@@ -102,6 +106,15 @@ class Call:
         self.trouble = trouble
         self.in_doubt, self.in_flight = self.in_doubt or self.in_flight, False
 
+    def raise_failure(self) -> None:
+        """Raise if the caller was told that there is no answer.
+
+        Raises:
+            RedisCallError: It was.
+        """
+        if self.error is not None:
+            raise self.error from self.trouble
+
     def fail(self, message: str, code: str) -> None:
         """Tell the caller that there is no answer."""
         if not self.done.done():
@@ -109,9 +122,9 @@ class Call:
             self.error = RedisCallError(message, code=code, may_have_run=self.in_doubt or self.in_flight)
             self.done.set_result(None)
 
-    def succeed(self, replies: Sequence[Reply], read: Reply, replicas: int) -> None:
+    def succeed(self, replies: Sequence[Reply], read: Reply, replicas: int, clean: bool, /) -> None:  # noqa: FBT001 - hot
         """Give the caller its answer."""
         if not self.done.done():
-            self.replies, self.read, self.replicas = replies, read, replicas
+            self.replies, self.read, self.replicas, self.clean = replies, read, replicas, clean
             self.in_flight = False
             self.done.set_result(None)

@@ -1,31 +1,34 @@
 """Concurrent calls share one write on one connection, and one deadline each holds for all of their retries.
 
-A call that finds nothing under way starts a batch; whoever calls in the same turn of the loop joins it. While it is in
-flight the next batch gathers. So a lone caller waits for nobody, and a thousand callers cost a handful of round trips.
+A call that finds nothing under way starts a *lane*; whoever calls in the same turn of the loop joins it. While its
+batch is in flight the next one gathers. So a lone caller waits for nobody, and a thousand callers cost a handful of
+round trips. Many callers are spread over two lanes: while the server works for one half, we work for the other.
 
 A batch whose answer was lost is sent again on a new connection, up to the deadline of each of its calls.
 """
 
 import asyncio
 import contextvars
+import sys
 from bisect import insort
 from collections import deque
 from operator import attrgetter
 
+from mintkey.redis.batch import Batch
 from mintkey.redis.calls import Call
-from mintkey.redis.errors import code_of
 from mintkey.redis.pool import Pool
-from mintkey.redis.protocol import Reply, ReplyError, pack
-from mintkey.redis.wire import TRANSPORT_ERRORS, Wire, is_hopeless
+from mintkey.redis.protocol import Reply
+from mintkey.redis.watch import Watch
+from mintkey.redis.wire import TRANSPORT_ERRORS, is_hopeless
 
 __all__ = ["Coalescer"]
 
-_MOST_CALLS = 512
-_MOST_BATCHES = 4
+_MOST_CALLS = 256
+_WORTH_A_LANE = 48
+_BUSY_LANES, _MOST_LANES = 2, 4  # because many wait; because those that there are hang
 _STUCK_SECONDS = 0.05
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.2
 _SHARE_FOR_REPLICAS = 0.4
-_UNFIT = frozenset({"LOADING", "MASTERDOWN", "NOAUTH", "READONLY"})
 _by_deadline = attrgetter("deadline")
 
 
@@ -44,11 +47,11 @@ class Coalescer:
         self._timeout = timeout
         self._replicas = replicas
         self._waiting: deque[Call] = deque()
-        self._unsettled: deque[Call] = deque()  # in the order of their deadlines
-        self._batches = 0
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._last_progress = 0.0
-        self._watchdog: asyncio.TimerHandle | None = None
+        self._lanes: set[asyncio.Task[None]] = set()
+        self._running = self._gathering = 0  # lanes that go on; those of them that have no batch in flight
+        self._room = 0  # how many may wait before another lane is worth it
+        self._stuck_at = 0.0  # when a batch that hangs is worth another lane
+        self._watch = Watch(self._waiting)
 
     async def answer(self, call: Call, /) -> None:
         """Wait until the call has its answer; error replies are in it as values.
@@ -56,100 +59,98 @@ class Coalescer:
         Raises:
             RedisCallError: There was no answer before the deadline.
         """
-        loop = self._loop
+        self.post(call)
+        await call.done
+        call.raise_failure()
+
+    def post(self, call: Call, /) -> None:
+        """Have a call sent, together with all others of this turn of the loop; its `done` tells when it is settled."""
+        loop, waiting = self._loop, self._waiting
         now = loop.time()
         call.done = loop.create_future()
-        if not call.deadline:
-            call.deadline = now + self._timeout
-        self._watch(call)
-        self._waiting.append(call)
-        if not self._batches or self._should_widen(now):
-            self._start_batch()
-        await call.done
-        if call.error is not None:
-            raise call.error from call.trouble
+        deadline = call.deadline
+        if not deadline:
+            deadline = call.deadline = now + self._timeout
+        if waiting and deadline < waiting[-1].deadline:
+            insort(waiting, call, key=_by_deadline)  # it goes on an earlier call: rare
+        else:
+            waiting.append(call)
+        if deadline < self._watch.wakes_at:
+            self._watch.wake_at(deadline)
+        if len(waiting) > self._room or (now > self._stuck_at and self._running < _MOST_LANES):
+            self._start_lane()
 
     async def aclose(self) -> None:
         """Wait until every call has its answer, or its deadline, and close the connections."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
-        if self._watchdog is not None:
-            self._watchdog.cancel()
-            self._watchdog = None
+        while self._lanes:
+            await asyncio.wait(self._lanes)
+        self._watch.stop()
         await self._pool.drop_idle()
 
     async def drop_idle(self) -> None:
         """Close connections that nobody uses right now."""
         await self._pool.drop_idle()
 
-    # Deadlines: one timer for all calls, queued or in flight. It sleeps until the first of them is over.
+    # Lanes: one batch after the other, for as long as somebody waits
 
-    def _watch(self, call: Call) -> None:
-        unsettled, watchdog = self._unsettled, self._watchdog
-        if unsettled and call.deadline < unsettled[-1].deadline:
-            insort(unsettled, call, key=_by_deadline)  # it goes on an earlier call: rare
-        else:
-            unsettled.append(call)
-        if watchdog is None or call.deadline < watchdog.when():
-            if watchdog is not None:
-                watchdog.cancel()
-            self._watchdog = self._loop.call_at(call.deadline, self._expire)
-
-    def _expire(self) -> None:
-        now, unsettled = self._loop.time(), self._unsettled
-        while unsettled and (unsettled[0].done.done() or unsettled[0].deadline <= now):
-            unsettled.popleft().fail("Redis did not answer in time", "timeout")
-        self._watchdog = self._loop.call_at(unsettled[0].deadline, self._expire) if unsettled else None
-
-    # Batches
-
-    def _should_widen(self, now: float) -> bool:
-        """Whether one more connection is worth it: more callers than a batch holds, or a batch that hangs."""
-        is_crowded = len(self._waiting) > _MOST_CALLS or now - self._last_progress > _STUCK_SECONDS
-        return is_crowded and self._batches < _MOST_BATCHES
-
-    def _start_batch(self) -> None:
+    def _start_lane(self) -> None:
         # A task of its own, so that no caller's cancellation can end it between a write and its replies. Made by hand:
         # an eager task would begin before the other callers of this turn have joined. In an empty context: it works
         # for all of them, not on behalf of the first.
-        self._last_progress = self._loop.time()
-        self._batches += 1
-        task = asyncio.Task(self._settle_all(), loop=self._loop, context=contextvars.Context())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._stuck_at = self._loop.time() + _STUCK_SECONDS
+        self._count(running=+1, gathering=+1)
+        lane = asyncio.Task(self._run_lane(), loop=self._loop, context=contextvars.Context())
+        self._lanes.add(lane)
+        lane.add_done_callback(self._lanes.discard)
 
-    async def _settle_all(self) -> None:
+    async def _run_lane(self) -> None:
         try:
             while self._waiting:
                 await self._settle_some()
         finally:
             # Here and not in the task's callback, which comes a turn later: a call in between would wait for nobody.
-            self._batches -= 1
+            self._count(running=-1, gathering=-1)
+
+    def _count(self, *, running: int = 0, gathering: int) -> None:
+        self._running += running
+        self._gathering += gathering
+        if not self._running:
+            self._room = 0
+        elif self._running < _BUSY_LANES:
+            self._room = _WORTH_A_LANE
+        else:
+            self._room = sys.maxsize
 
     async def _settle_some(self) -> None:
-        batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST_CALLS))]
+        waiting = self._waiting
+        # Lanes that gather together share evenly, but for crumbs.
+        share = min(_MOST_CALLS, max(_WORTH_A_LANE, -(-len(waiting) // self._gathering)))
+        calls = [waiting.popleft() for _ in range(min(len(waiting), share))]
+        self._count(gathering=-1)
+        self._watch.take_over(calls)
         try:
-            await self._settle(batch)
+            await self._settle(calls)
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody may be left waiting
-            for call in batch:
+            for call in calls:
                 call.falter(error)
                 call.fail("The Redis client failed unexpectedly", "unexpected")
-        while self._unsettled and self._unsettled[0].done.done():
-            self._unsettled.popleft()
+        finally:
+            self._watch.release(calls)
+            self._count(gathering=+1)
 
-    async def _settle(self, batch: list[Call]) -> None:
+    async def _settle(self, calls: list[Call]) -> None:
         """Try until every call has an answer or is past its deadline."""
         pause, share = _FIRST_PAUSE, 0.5
-        while batch := [call for call in batch if not call.done.done()]:
+        while calls := [call for call in calls if not call.done.done()]:
             # The first attempt to hang may use half of the time, the next one what is left: a connection that died in
             # silence, as idle ones do behind a firewall, must not cost its callers their answer.
-            now, last = self._loop.time(), batch[-1].deadline
+            now, last = self._loop.time(), calls[-1].deadline
             try:
                 async with asyncio.timeout_at(now + (last - now) * share):
-                    await self._attempt(batch)
+                    await self._attempt(calls)
                 break
             except TRANSPORT_ERRORS as error:
-                for call in batch:
+                for call in calls:
                     call.falter(error)
                     if is_hopeless(error):
                         call.fail("Redis does not accept our credentials", "NOAUTH")
@@ -160,63 +161,23 @@ class Coalescer:
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    async def _attempt(self, batch: list[Call]) -> None:
+    async def _attempt(self, calls: list[Call]) -> None:
         wire = await self._pool.take()
+        # Replicas have less time than the attempt itself has, so that the answer is "too few" rather than none.
+        patience = (calls[0].deadline - self._loop.time()) * _SHARE_FOR_REPLICAS
+        batch = Batch(calls, replicas=self._replicas, patience=patience)
+
+        def accept(replies: list[Reply]) -> None:
+            # In the turn in which the replies came; the lane goes on in the next one, behind the callers.
+            batch.hand_out(replies)
+            self._stuck_at = self._loop.time() + _STUCK_SECONDS
+            if batch.found_fit:
+                self._pool.give_back(wire)
+
         try:
-            packed, count, places = _together(batch)
-            confirm, confirmations = self._wait_for_replicas(batch) if self._replicas else (b"", 0)
-            for call in batch:
-                call.in_flight = True
-            replies = await wire.exchange(packed + confirm, count + confirmations)
-        except BaseException:
-            # Not all of its replies were read: whoever came next would get somebody else's.
-            await wire.drop()
-            raise
-        self._last_progress = self._loop.time()
-        await self._keep_or_drop(wire, replies)
-        _hand_out(batch, replies, places, replicas=_confirmations(replies[-1]) if confirm else 0)
-
-    def _wait_for_replicas(self, batch: list[Call]) -> tuple[bytes, int]:
-        writer = next((call for call in batch if call.pulse is not None), None)
-        if writer is None or writer.pulse is None:
-            return b"", 0
-        # Less time than the attempt itself has, so that the answer is "too few" rather than none.
-        patience = (batch[0].deadline - self._loop.time()) * _SHARE_FOR_REPLICAS
-        wait = pack("WAIT", self._replicas, max(1, int(patience * 1000)))
-        return writer.pulse + wait, writer.pulse_replies + 1
-
-    async def _keep_or_drop(self, wire: Wire, replies: list[Reply]) -> None:
-        errors = [reply for reply in replies if isinstance(reply, ReplyError)]
-        if any(code_of(error) in _UNFIT for error in errors):
-            await wire.drop()  # the next connection may lead to a server that does serve
-        else:
-            self._pool.give_back(wire)
-
-
-def _together(batch: list[Call]) -> tuple[bytes, int, dict[bytes, int]]:
-    """All commands of a batch, how many replies they have, and where the replies to the shared reads stand.
-
-    The reads come last. Read before the commands, a value may be of an earlier life of the server than their answers.
-    """
-    packed = [call.commands for call in batch]
-    count = sum([call.count for call in batch])
-    places: dict[bytes, int] = {}
-    for call in batch:
-        key = call.also_read
-        if key is not None and key not in places:
-            places[key] = count
-            packed.append(pack("GET", key))
-            count += 1
-    return b"".join(packed), count, places
-
-
-def _confirmations(reply: Reply) -> int:
-    return reply if isinstance(reply, int) else 0
-
-
-def _hand_out(batch: list[Call], replies: list[Reply], places: dict[bytes, int], *, replicas: int) -> None:
-    end = 0
-    for call in batch:
-        start, end = end, end + call.count
-        read = None if call.also_read is None else replies[places[call.also_read]]
-        call.succeed(replies[start:end], read, replicas)
+            await wire.exchange(batch.commands, batch.count, accept)
+        finally:
+            if not batch.found_fit:
+                # Not all of its replies were read, and whoever came next would get somebody else's; or its server does
+                # not serve, and the next connection may lead to one that does.
+                await wire.drop()

@@ -48,12 +48,12 @@ class Connections:
             call.deadline = call.deadline or self._loop.time() + self._timeout
             route = await self._find_route(route, call)
         while True:
-            try:
-                await route[bucket].answer(call)
-            except RedisCallError:
+            route[bucket].post(call)
+            await call.done
+            if call.error is not None:
                 self._route = ()  # a node that does not answer may have been replaced: the next call asks by whom
-                raise
-            redirection = self._redirection(call) if self._moving else None
+                call.raise_failure()
+            redirection = None if call.clean else self._redirection(call)
             if redirection == "ASK":
                 call = await self._follow(bucket, call, route[bucket])
                 redirection = self._redirection(call)

@@ -1,6 +1,7 @@
 """A backend's connections: one set per event loop."""
 
 import asyncio
+from collections.abc import Awaitable
 from datetime import timedelta
 
 import anyio
@@ -34,7 +35,7 @@ class Link:
         self._replicas = replicas
         self._loops: dict[asyncio.AbstractEventLoop, Connections] = {}
 
-    async def answer(self, bucket: int, call: Call, /) -> Call:
+    def answer(self, bucket: int, call: Call, /) -> Awaitable[Call]:
         """The answered call; error replies are in it as values. Where it had to go on elsewhere, it is another object.
 
         Args:
@@ -46,7 +47,7 @@ class Link:
         """
         loop = asyncio.get_running_loop()
         connections = self._loops.get(loop) or self._connections_of(loop)
-        return await connections.answer(bucket, call)
+        return connections.answer(bucket, call)
 
     @property
     def timeout(self) -> float:

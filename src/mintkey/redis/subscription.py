@@ -40,7 +40,7 @@ class Subscription:
             EOFError: The server closed it.
             RedisCallError: The server refuses.
         """
-        await self._wire.send(pack("SUBSCRIBE", self._channel))
+        self._wire.send(pack("SUBSCRIBE", self._channel))
         async with asyncio.timeout(self._patience):
             self._unread = await self._wire.receive()
         if isinstance(self._unread[0], ReplyError):
@@ -67,7 +67,7 @@ class Subscription:
             async with asyncio.timeout(self._silence):
                 return await self._wire.receive()
         except TimeoutError:
-            await self._wire.send(pack("PING"))
+            self._wire.send(pack("PING"))
         async with asyncio.timeout(self._patience):
             return await self._wire.receive()
 

@@ -5,17 +5,15 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, cast
 
-from hiredis import HiredisError, Reader
+from hiredis import HiredisError
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import AuthenticationError, RedisError
 
+from mintkey.redis.inbox import Inbox
 from mintkey.redis.protocol import Reply, pack
 from mintkey.redis.settings import ConnectionSettings
 
 __all__ = ["TRANSPORT_ERRORS", "DesynchronizedError", "Wire", "ask", "is_hopeless", "open_wire"]
-
-_READ_SIZE = 65_536
-_PENDING = object()
 
 TRANSPORT_ERRORS = (OSError, EOFError, RedisError, HiredisError)
 """What a connection fails with: the call may be tried again on another one."""
@@ -28,15 +26,15 @@ class DesynchronizedError(ConnectionError):
 class Wire(AbstractConnection):
     """Exchanges one batch of commands for its replies.
 
-    redis-py opens the connection (address, TLS, authentication, database). From then on its reply reader is left alone:
-    it costs more a reply than everything else in a claim.
+    redis-py opens the connection (address, TLS, authentication, database). From then on its streams and its reply
+    reader are left alone: they cost more a reply than everything else in a claim.
     """
 
-    _replies: Reader
+    _inbox: Inbox
     _batches: int = 0
 
-    async def exchange(self, commands: bytes, replies: int, /) -> list[Reply]:
-        """Write a batch and read its replies, error replies as values among them.
+    async def exchange(self, commands: bytes, replies: int, accept: Callable[[list[Reply]], None], /) -> None:
+        """Write a batch and hand its replies over, error replies as values among them.
 
         A marker that no other batch on this connection has is asked for last. Only if it comes last, and nothing
         behind it, do the replies belong to these commands: one lost or doubled on the way would otherwise hand a
@@ -45,6 +43,7 @@ class Wire(AbstractConnection):
         Args:
             commands: Packed commands.
             replies: How many replies they have.
+            accept: Called with the replies, in the turn of the event loop in which they came.
 
         Raises:
             DesynchronizedError: The replies are not the ones to these commands.
@@ -53,58 +52,55 @@ class Wire(AbstractConnection):
             HiredisError: What came is no RESP.
         """
         self._batches += 1
-        marker = b"%d" % self._batches
-        await self.send(commands + pack("ECHO", marker))
-        found = await self._read(replies + 1)
-        if len(found) != replies + 1 or found.pop() != marker or self._replies.has_data():
-            raise DesynchronizedError("the replies do not belong to the commands")
-        return found
+        marker, inbox = b"%d" % self._batches, self._inbox
+
+        def check(found: list[Reply]) -> None:
+            if len(found) != replies + 1 or found.pop() != marker or inbox.has_more:
+                raise DesynchronizedError("the replies do not belong to the commands")
+            accept(found)
+
+        answered = inbox.expect(replies + 1, check)
+        self.send(commands + pack("ECHO", marker))
+        await answered
 
     async def ask(self, command: bytes, /) -> Reply:
         """The reply to one command, on a connection that is dropped afterwards; raises as `exchange` does."""
-        await self.send(command)
+        self.send(command)
         return (await self.receive())[0]
 
     async def receive(self) -> list[Reply]:
         """Whatever comes next, at least one reply; for a connection that is told things unasked."""
-        return await self._read(1)
-
-    async def send(self, commands: bytes) -> None:
-        """Write commands whose replies are read by `receive`."""
-        writer = cast("asyncio.StreamWriter", self._writer)
-        writer.write(commands)
-        await writer.drain()
-
-    async def _read(self, count: int) -> list[Reply]:
-        """So many replies, and whatever came along with the last of them."""
-        reader, replies, found = cast("asyncio.StreamReader", self._reader), self._replies, list[Reply]()
-        while len(found) < count:
-            received = await reader.read(_READ_SIZE)
-            if not received:
-                raise EOFError("the server closed the connection")
-            replies.feed(received)
-            while (reply := replies.gets()) is not _PENDING:
-                found.append(cast("Reply", reply))
+        found: list[Reply] = []
+        await self._inbox.expect(1, found.extend)
         return found
+
+    def send(self, commands: bytes, /) -> None:
+        """Write commands whose replies are read by `receive`.
+
+        Nobody waits for the write: the next one comes only when the replies to this one are there.
+        """
+        self._transport.write(commands)
 
     def prepare(self) -> None:
         """Take over from redis-py after the handshake."""
-        self._replies = Reader(notEnoughData=_PENDING)
+        self._inbox = Inbox()
+        self._transport.set_protocol(self._inbox)
 
     @property
     def is_fresh(self) -> bool:
         """Nothing came while nobody asked: no reply that is left over, no farewell of the server."""
-        reader, writer = cast("asyncio.StreamReader", self._reader), cast("asyncio.StreamWriter", self._writer)
-        has_nothing: Callable[[], bool] = self._socket_is_empty
-        return not writer.is_closing() and not reader.at_eof() and has_nothing()
+        return not self._transport.is_closing() and self._inbox.is_quiet
 
     async def drop(self) -> None:
         """Close without waiting for anybody."""
-        writer = self._writer
-        if writer is not None:
+        if self._writer is not None:
             # No polite farewell: it waits, and with replies unread it would turn into a reset anyway.
-            writer.transport.abort()
+            self._transport.abort()
         await self.disconnect(nowait=True)
+
+    @property
+    def _transport(self) -> asyncio.WriteTransport:
+        return cast("asyncio.StreamWriter", self._writer).transport
 
 
 async def open_wire(settings: ConnectionSettings, /) -> Wire:

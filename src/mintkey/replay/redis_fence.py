@@ -6,7 +6,7 @@ flushed or is the wrong one has lost it together with the marks, and so gives it
 
 from datetime import datetime
 
-from mintkey.clock import Clock
+from mintkey.clock import Clock, from_timestamp
 from mintkey.redis.buckets import Bucket
 from mintkey.redis.calls import Call
 from mintkey.redis.client import Client
@@ -34,6 +34,9 @@ class RedisFence:
         self._clock = clock
         self._enabled = enabled
         self.is_open: bool = False
+        # Nearly every call reads the same: from when on, as it was read last and what it means.
+        self._known: Reply = None
+        self._begins: datetime = from_timestamp(0)
 
     async def open(self) -> None:
         """Begin the memory now where there is none yet, and look at the servers; once, before anything is asked.
@@ -54,29 +57,40 @@ class RedisFence:
         self.is_open = False
 
     def key_to_read(self, bucket: Bucket, /) -> bytes | None:
-        """The key that `proves` wants the value of, read behind the commands on a mark."""
+        """The key that `reaches` wants the value of, read behind the commands on a mark."""
         return bucket.epoch if self._enabled else None
 
-    async def proves(self, issued_at: datetime, read: Reply, /) -> bool:
-        """Whether the memory reaches back to this instant; if it vanished meanwhile, it begins anew.
+    def reaches(self, issued_at: datetime, read: Reply, /) -> bool:
+        """Whether the memory reaches back to this instant.
 
         Args:
             issued_at: When the token was issued.
             read: The value of `key_to_read`.
 
         Raises:
-            RedisCallError: The memory is gone and cannot be begun anew, or the value is none of ours.
+            RedisCallError: The value is none of ours.
         """
         if not self._enabled:
             return True
         if read is None:
-            await self._begin_anew()
             return False
-        try:
-            return int(read) <= issued_at.timestamp()  # type: ignore[arg-type]  # anything else raises
-        except (TypeError, ValueError):
-            message = "the key that says when the memory begins holds something else"
-            raise RedisCallError(message, code="ERR", may_have_run=True) from None
+        if read != self._known:
+            self._begins, self._known = _instant(read), read
+        return self._begins <= issued_at
+
+    async def mend(self, read: Reply, /) -> None:
+        """Begin the memory anew if this value of `key_to_read` says that it is gone.
+
+        Raises:
+            RedisCallError: It cannot be begun anew.
+        """
+        if read is None and self._enabled:
+            await self._begin_anew()
+
+    async def proves(self, issued_at: datetime, read: Reply, /) -> bool:
+        """Both of them. Raises as they do."""
+        await self.mend(read)
+        return self.reaches(issued_at, read)
 
     async def _begin_anew(self) -> None:
         lock = self._client.link.lock
@@ -90,3 +104,11 @@ class RedisFence:
         )
         for call in written:
             call.raise_error_reply()
+
+
+def _instant(read: Reply) -> datetime:
+    try:
+        return from_timestamp(int(read))  # type: ignore[arg-type]  # anything else raises
+    except (TypeError, ValueError, OverflowError, OSError):
+        message = "the key that says when the memory begins holds something else"
+        raise RedisCallError(message, code="ERR", may_have_run=True) from None

@@ -1,6 +1,6 @@
 """The few decisions about a mark that one plain Redis command cannot make. Each bears being run twice by its caller.
 
-A mark's value is `s` and its owner (spent), `r` and its owner (reserved), or `x` (revoked).
+What a mark's value means is said in `mintkey.replay.redis_marks`; an owner is given here as it is remembered there.
 """
 
 from mintkey.redis.scripts import Script

@@ -18,7 +18,7 @@ async def call() -> Call:
 
 async def test_an_answer_after_a_failure_is_ignored(call: Call) -> None:
     call.fail("too late", "timeout")
-    call.succeed([1], None, 0)
+    call.succeed([1], None, 0, False)
     call.fail("again", "other")
     assert call.error is not None
     assert call.error.code == "timeout"
@@ -27,7 +27,7 @@ async def test_an_answer_after_a_failure_is_ignored(call: Call) -> None:
 
 async def test_an_answer_for_a_caller_who_left_is_ignored(call: Call) -> None:
     call.done.cancel()
-    call.succeed([1], None, 0)
+    call.succeed([1], None, 0, False)
     call.fail("too late", "timeout")
     assert call.error is None
 
@@ -46,7 +46,7 @@ async def test_doubt_comes_from_what_was_sent_and_stays(call: Call) -> None:
 
 
 async def test_an_error_reply_is_raised_by_its_code_alone(call: Call) -> None:
-    call.succeed([b"fine", ReplyError("WRONGTYPE of key mk{0}secret")], None, 0)
+    call.succeed([b"fine", ReplyError("WRONGTYPE of key mk{0}secret")], None, 0, False)
     with pytest.raises(RedisCallError) as caught:
         call.raise_error_reply()
     assert caught.value.code == "WRONGTYPE"
@@ -55,7 +55,7 @@ async def test_an_error_reply_is_raised_by_its_code_alone(call: Call) -> None:
 
 
 async def test_an_error_of_the_shared_read_counts_as_well(call: Call) -> None:
-    call.succeed([b"fine"], ReplyError("LOADING the dataset"), 0)
+    call.succeed([b"fine"], ReplyError("LOADING the dataset"), 0, False)
     with pytest.raises(RedisCallError):
         call.raise_error_reply()
 

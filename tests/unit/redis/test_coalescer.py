@@ -16,25 +16,28 @@ from mintkey.redis.settings import ConnectionSettings
 
 
 class Server:
-    """Answers every command with its own words, in order, one batch at a time; remembers the batches."""
+    """Answers every command with its own words, in order; remembers the batches, each of which ends with a marker."""
 
     def __init__(self) -> None:
         self.batches: list[list[bytes]] = []
         self.open = asyncio.Event()
         self.open.set()
         self.port = 0
+        self.connections = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        commands = Reader()
+        commands, batch = Reader(), list[bytes]()
+        self.connections += 1
         try:
             while received := await reader.read(1_000_000):
                 await self.open.wait()
                 commands.feed(received)
-                batch: list[bytes] = []
                 while (command := commands.gets()) is not False:
                     batch.append(command[-1])
-                self.batches.append(batch)
-                writer.writelines([b"$%d\r\n%b\r\n" % (len(word), word) for word in batch])
+                    writer.write(b"$%d\r\n%b\r\n" % (len(command[-1]), command[-1]))
+                    if command[0] == b"ECHO":
+                        self.batches.append(batch)
+                        batch = []
         except OSError:
             pass
         finally:
@@ -97,10 +100,30 @@ async def test_an_eager_event_loop_changes_nothing() -> None:
         assert len(server.batches) == 1
 
 
-async def test_a_batch_holds_at_most_512_calls() -> None:
+async def test_many_callers_of_one_turn_are_spread_over_two_connections_evenly() -> None:
+    async with coalescing(patience=10) as (coalescer, server):
+        await asyncio.gather(*(say(coalescer, str(index)) for index in range(100)))
+        assert [len(batch) - 1 for batch in server.batches] == [50, 50]
+        assert server.connections == 2
+
+
+async def test_while_two_batches_are_in_flight_all_others_gather() -> None:
+    async with coalescing(patience=10) as (coalescer, server):
+        server.open.clear()
+        waiting = [asyncio.ensure_future(say(coalescer, str(index))) for index in range(100)]
+        await asyncio.sleep(0.01)
+        waiting += [asyncio.ensure_future(say(coalescer, str(index))) for index in range(100)]
+        await asyncio.sleep(0.01)
+        server.open.set()
+        await asyncio.gather(*waiting)
+        assert server.connections == 2
+
+
+async def test_a_batch_is_bounded() -> None:
     async with coalescing(patience=10) as (coalescer, server):
         await asyncio.gather(*(say(coalescer, str(index)) for index in range(1300)))
         assert sum(len(batch) - 1 for batch in server.batches) == 1300
+        assert max(len(batch) - 1 for batch in server.batches) == 256
 
 
 async def test_a_hanging_batch_does_not_hold_up_later_callers() -> None:

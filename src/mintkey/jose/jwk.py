@@ -22,11 +22,18 @@ _KEY_TEXTS = (b"-----BEGIN", b"---- BEGIN", b"ssh-", b"ecdsa-sha2-")
 
 
 def load_jwk(
-    jwk: Mapping[str, Any], /, *, source: str, algorithm: str | None = None, kid: str | None = None
+    jwk: Mapping[str, Any],
+    /,
+    *,
+    source: str,
+    algorithm: str | None = None,
+    kid: str | None = None,
+    made_here: bool = False,
 ) -> LoadedKey:
     """The key of a JWK, private, public or secret, after every check.
 
-    Blocks for up to a quarter of a second for a private RSA key, whose numbers are tested.
+    Blocks for up to a quarter of a second for a private RSA key, whose factors are proved to be primes, and holds all
+    threads of the process meanwhile.
 
     Args:
         jwk: The JWK.
@@ -34,6 +41,8 @@ def load_jwk(
         algorithm: What the key is for if its own `alg` does not say; None: its curve decides, RSA means RS256, and a
             secret is refused.
         kid: The key's id if it has no `kid` of its own; None: its RFC 7638 thumbprint, and a secret is refused.
+        made_here: It is a private key or secret that `generate` made and that was in safe keeping since: instead of
+            that proof an RSA key signs something, which takes milliseconds and holds nobody.
 
     Raises:
         ConfigurationError: There is no such algorithm, or the key is malformed, too weak, a placeholder, or not for
@@ -46,7 +55,7 @@ def load_jwk(
     """
     given = None if algorithm is None else spec_of(algorithm)
     try:
-        return _load(jwk, given, kid)
+        return _load(jwk, given, kid, made_here=made_here)
     except UnfitKeyError as error:
         problem = str(error)
     raise ConfigurationError(f"{source}: {problem}")
@@ -95,7 +104,7 @@ def _keys_of(jwks: object, source: str) -> list[object]:
     return list(cast("list[object]", keys))
 
 
-def _load(jwk: object, given: AlgorithmSpec | None, kid: str | None) -> LoadedKey:
+def _load(jwk: object, given: AlgorithmSpec | None, kid: str | None, *, made_here: bool = False) -> LoadedKey:
     kty, curve = kind_of(jwk)
     members = cast("Mapping[str, Any]", jwk)
     spec = bind(kty, curve, _declared(members) or given)
@@ -103,7 +112,8 @@ def _load(jwk: object, given: AlgorithmSpec | None, kid: str | None) -> LoadedKe
     may_sign = check_operations(members, private="d" in members or spec.symmetric, secret=spec.symmetric)
     if spec.symmetric:
         return from_secret(_secret(members, spec), spec, kid=_required(chosen), may_sign=may_sign)
-    return from_native(import_members(members, spec), spec, kid=chosen, may_sign=may_sign)
+    native = import_members(members, spec, made_here=made_here)
+    return from_native(native, spec, kid=chosen, may_sign=may_sign)
 
 
 def _declared(jwk: Mapping[str, Any]) -> AlgorithmSpec | None:

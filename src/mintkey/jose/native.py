@@ -8,7 +8,14 @@ from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import (
+    RSAPrivateKey,
+    RSAPrivateNumbers,
+    RSAPublicKey,
+    RSAPublicNumbers,
+)
+from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from mintkey.jose import base64url
@@ -55,8 +62,15 @@ def quietly(load: Callable[[], T], /) -> T | None:
         return None
 
 
-def import_members(jwk: Mapping[str, Any], spec: AlgorithmSpec, /) -> PrivateNative | PublicNative:
+def import_members(
+    jwk: Mapping[str, Any], spec: AlgorithmSpec, /, *, made_here: bool = False
+) -> PrivateNative | PublicNative:
     """The native key of a JWK whose `kty` and `crv` are those of the algorithm; private if the JWK is.
+
+    Args:
+        jwk: The JWK.
+        spec: The algorithm.
+        made_here: It is a private key of our own making: the factors of an RSA key need no proof that they are primes.
 
     Raises:
         UnfitKeyError: A member is missing or malformed, the point is not on the curve, the private part belongs to
@@ -65,7 +79,7 @@ def import_members(jwk: Mapping[str, Any], spec: AlgorithmSpec, /) -> PrivateNat
     imported: object
     if spec.kty == "RSA":
         members = _rsa_members(jwk)
-        imported = quietly(lambda: RSAKey.import_key(members).raw_value)
+        imported = quietly(lambda: _rebuilt(members) if made_here else RSAKey.import_key(members).raw_value)
     elif spec.kty == "EC":
         members = _curve_members(jwk, "x", "y", size=(spec.signature_size or 0) // 2)
         imported = quietly(lambda: ECKey.import_key(members).raw_value)
@@ -146,6 +160,22 @@ def _rsa_members(jwk: Mapping[str, Any]) -> dict[str, str | list[str]]:
     if present == ["d"] and pow(pow(2, e, n), number(jwk, "d"), n) != 2:  # noqa: PLR2004 - any number would do
         raise UnfitKeyError("the private part does not belong to the public part")
     return {name: jwk[name] for name in ("kty", "n", "e", *present)}
+
+
+def _rebuilt(members: Mapping[str, Any]) -> RSAPrivateKey:
+    """An RSA key that was whole once, after every check but the one that takes long.
+
+    `cryptography` proves that the factors are primes (100 ms for 3072 bits) and does not let go of the interpreter
+    meanwhile, so in a thread too it stops the event loop. For factors that we drew ourselves a signature will do.
+    """
+    n, e, d, p, q, dp, dq, qi = (number(members, name) for name in ("n", "e", *_RSA_PRIVATE))
+    if (p * q, d % (p - 1), d % (q - 1), qi * q % p) != (n, dp, dq, 1):
+        raise UnfitKeyError("the numbers do not belong together")
+    numbers = RSAPrivateNumbers(p, q, d, dp, dq, qi, RSAPublicNumbers(e, n))
+    key = numbers.private_key(unsafe_skip_rsa_key_validation=True)
+    signature = key.sign(b"", PKCS1v15(), SHA256())
+    key.public_key().verify(signature, b"", PKCS1v15(), SHA256())
+    return key
 
 
 def _check_rsa(n: int, e: int) -> None:

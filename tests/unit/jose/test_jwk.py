@@ -1,6 +1,7 @@
 """Loading JWKs: what is taken, what is made of it, and everything that is refused."""
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -14,12 +15,14 @@ from mintkey.jose.jwk import check_kid, load_jwk, load_jwks, load_pem, thumbprin
 from mintkey.jose.prepared import signing_key, verification_key
 from tests.support.signing_keys import ALGORITHMS, jwk_of, key_for, other_key_for, public_jwk_of
 
+pytestmark = pytest.mark.usefixtures("with_and_without_speed")
+
 ASYMMETRIC = [name for name in ALGORITHMS if not name.startswith("HS")]
 CURVED = ["EdDSA", "ES256", "ES384", "ES512"]
 PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "k"}
 
 
-def refuse(jwk: Any, problem: str, **options: str) -> None:
+def refuse(jwk: Any, problem: str, **options: Any) -> None:
     """Assert that loading names the problem and the source, and shows nothing of the key."""
     with pytest.raises(ConfigurationError, match=problem) as caught:
         load_jwk(jwk, source="the source", **options)
@@ -232,6 +235,34 @@ def test_an_rsa_number_that_belongs_to_another_key(member) -> None:
     refuse(
         {**jwk_of("RS256"), member: other_key_for("RS256").private_jwk[member]}, "make up a key|larger than the modulus"
     )
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+async def test_a_key_of_our_own_making_is_the_same_key_when_it_comes_back(algorithm) -> None:
+    key = load_jwk(jwk_of(algorithm), source="test", made_here=True)
+    assert key == key_for(algorithm)
+    assert verification_key(key_for(algorithm)).verify(b"input", await signing_key(key).sign(b"input"))
+
+
+@pytest.mark.parametrize("member", ["n", "e", "d", "p", "q", "dp", "dq", "qi"])
+def test_numbers_of_our_own_rsa_key_that_were_changed_since(member) -> None:
+    changed = {**other_key_for("RS256").private_jwk, "e": encode((65_539).to_bytes(3, "big"))}[member]
+    refuse({**jwk_of("RS256"), member: changed}, "make up a key|larger than the modulus", made_here=True)
+
+
+def test_a_factor_of_our_own_rsa_key_that_is_no_prime_shows_in_what_it_signs() -> None:
+    def number(algorithm_of: Any, name: str) -> int:
+        return int.from_bytes(decode(algorithm_of("RS256").private_jwk[name]), "big")
+
+    p, q, e = number(key_for, "p"), number(other_key_for, "n"), 65_537
+    d = pow(e, -1, math.lcm(p - 1, q - 1))
+    numbers = {"n": p * q, "e": e, "d": d, "p": p, "q": q, "dp": d % (p - 1), "dq": d % (q - 1), "qi": pow(q, -1, p)}
+    jwk = {name: encode(value.to_bytes(384, "big").lstrip(b"\0")) for name, value in numbers.items()}
+    refuse({"kty": "RSA", **jwk}, "do not make up a key", made_here=True)
+
+
+def test_the_public_half_of_our_own_rsa_key_is_not_the_key() -> None:
+    refuse(public_jwk_of("RS256"), "do not make up a key", made_here=True)
 
 
 def test_a_private_exponent_without_factors_that_belongs_to_another_key() -> None:

@@ -1,5 +1,6 @@
 """Prepared keys: sign, verify, never raise, never block."""
 
+import asyncio
 import threading
 from dataclasses import FrozenInstanceError, replace
 from datetime import UTC, datetime
@@ -9,11 +10,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from mintkey.errors import ConfigurationError, KeyProviderError, Reason
+from mintkey.jose import prepared, signatures
 from mintkey.jose.algorithms import SPECS
 from mintkey.jose.jwk import load_jwk
 from mintkey.jose.prepared import signing_key, verification_key
 from mintkey.jose.signatures import signer, verifier
 from tests.support.signing_keys import ALGORITHMS, key_for, other_key_for, public_jwk_of
+
+pytestmark = pytest.mark.usefixtures("with_and_without_speed")
 
 ORDERS = {
     "ES256": 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
@@ -123,18 +127,74 @@ async def test_whatever_goes_wrong_with_signing_is_a_provider_error(algorithm) -
     assert isinstance(caught.value.__cause__, TypeError)
 
 
-async def test_only_rsa_signs_in_a_thread() -> None:
-    threads: dict[str, int] = {}
-    for algorithm in ("EdDSA", "ES256", "HS256", "RS256", "PS256"):
-        prepared: Any = signing_key(key_for(algorithm))
+def noting_threads(algorithm: str, threads: dict[str, set[int]]) -> Any:
+    """The signing key, whose signatures are words and leave a note of where they were made."""
 
-        def sign(signing_input: bytes, algorithm=algorithm) -> bytes:
-            threads[algorithm] = threading.get_ident()
-            return b"signature"
+    def sign(signing_input: bytes) -> bytes:
+        threads.setdefault(algorithm, set()).add(threading.get_ident())
+        return b"signature"
 
-        assert await replace(prepared, _sign=sign).sign(b"input") == b"signature"
+    key: Any = signing_key(key_for(algorithm))
+    return replace(key, _sign=sign)
+
+
+async def test_only_rsa_leaves_the_loop_to_sign_and_only_for_a_crowd() -> None:
+    threads: dict[str, set[int]] = {}
     here = threading.get_ident()
-    assert {name for name, thread in threads.items() if thread != here} == {"RS256", "PS256"}
+    algorithms = ("EdDSA", "ES256", "HS256", "RS256", "PS256")
+    for algorithm in algorithms:
+        assert await noting_threads(algorithm, threads).sign(b"input") == b"signature"
+    assert threads == {algorithm: {here} for algorithm in algorithms}
+    for algorithm in algorithms:
+        key = noting_threads(algorithm, threads)
+        await asyncio.gather(*(key.sign(b"input") for _ in range(20)))
+    assert {name for name, where in threads.items() if where != {here}} == {"RS256", "PS256"}
+
+
+async def test_an_rsa_key_that_takes_long_never_signs_on_the_loop(monkeypatch) -> None:
+    monkeypatch.setattr(prepared, "_LARGEST_ON_THE_SPOT", 2047)
+    threads: dict[str, set[int]] = {}
+    key = noting_threads("RS256", threads)
+    await key.sign(b"input")
+    await key.sign_many([b"input"])
+    assert threading.get_ident() not in threads["RS256"]
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+async def test_many_signatures_are_those_of_their_inputs_in_order(algorithm) -> None:
+    key: Any = signing_key(key_for(algorithm))
+    inputs = [b"%d" % number for number in range(40)]
+    made = await key.sign_many(inputs)
+    verify = verification_key(key_for(algorithm)).verify
+    assert all(verify(text, signature) for text, signature in zip(inputs, made, strict=True))
+    assert list(await key.sign_many([])) == []
+
+
+async def test_many_signatures_use_threads_but_for_hmacs() -> None:
+    threads: dict[str, set[int]] = {}
+    for algorithm in ("EdDSA", "ES256", "HS256", "RS256"):
+        await noting_threads(algorithm, threads).sign_many([b"input"] * 500)
+    here = threading.get_ident()
+    assert {name for name, where in threads.items() if here not in where} == {"EdDSA", "ES256", "RS256"}
+    assert threads["HS256"] == {here}
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+async def test_what_goes_wrong_with_one_of_many_goes_wrong_with_all(algorithm) -> None:
+    key: Any = signing_key(key_for(algorithm))
+    with pytest.raises(KeyProviderError) as caught:
+        await key.sign_many([b"input"] * 40 + ["text"])
+    assert caught.value.reason is Reason.SIGNING_FAILED
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "ES384", "ES512"])
+def test_any_r_and_s_are_padded_to_the_size_of_the_curve(algorithm) -> None:
+    size, order = len(signer(key_for(algorithm).private, SPECS[algorithm])(b"input")) // 2, ORDERS[algorithm]
+    numbers = [1, 127, 128, 255, 256, order >> 256, order >> 16, order >> 9, order >> 8, order >> 1, order - 1]
+    for r in numbers:
+        for s in numbers:
+            raw = signatures._raw(encode_dss_signature(r, s), size)
+            assert raw == r.to_bytes(size, "big") + s.to_bytes(size, "big")
 
 
 def test_the_seam_is_two_functions() -> None:

@@ -1,7 +1,8 @@
 """The sealed custodian: the private key is in the handle, and the handle is good for one ring, kid and algorithm."""
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 import pytest
 
@@ -127,8 +128,9 @@ async def test_a_handle_that_opens_to_nonsense_is_refused_without_saying_what_it
     assert error.__cause__ is None
 
 
-async def test_a_public_key_in_place_of_the_private_one_is_refused():
-    material = await custodian(Plaintext()).create("EdDSA")
+@pytest.mark.parametrize("algorithm", ["EdDSA", "RS256"])
+async def test_a_public_key_in_place_of_the_private_one_is_refused(algorithm):
+    material = await custodian(Plaintext()).create(algorithm)
     assert material.public_jwk is not None
     handle = Plaintext().seal(strict_json.dumps(material.public_jwk), aad=b"")
     await refused(custodian(Plaintext()), replace(material, handle=handle))
@@ -137,6 +139,21 @@ async def test_a_public_key_in_place_of_the_private_one_is_refused():
 async def test_an_algorithm_that_nobody_knows_is_refused():
     material = await custodian().create("EdDSA")
     await refused(custodian(), replace(material, algorithm="XX999"))
+
+
+async def test_an_rsa_key_is_opened_without_the_proof_that_would_stop_the_event_loop(monkeypatch):
+    """Its factors came from `create`. Whoever brings a key of their own has it proved: that takes 100 ms and more."""
+    asked: list[bool] = []
+    load: Callable[..., jwk.LoadedKey] = jwk.load_jwk
+
+    def noting(*args: Any, made_here: bool = False, **options: Any) -> jwk.LoadedKey:
+        asked.append(made_here)
+        return load(*args, made_here=made_here, **options)
+
+    monkeypatch.setattr(jwk, "load_jwk", noting)
+    material = await custodian().create("RS256")
+    assert (await custodian().open(material)).kid == material.kid
+    assert asked == [True]
 
 
 async def test_destroying_is_done_by_dropping_the_handle():

@@ -129,7 +129,11 @@ class SealedCustodian:
     def _unseal(self, material: KeyMaterial) -> SigningKey:
         private = self._sealer.open(material.handle, aad=self._binding(material.kid, material.algorithm))
         key = jwk.load_jwk(
-            strict_json.loads(private), source="the sealed key", algorithm=material.algorithm, kid=material.kid
+            strict_json.loads(private),
+            source="the sealed key",
+            algorithm=material.algorithm,
+            kid=material.kid,
+            made_here=True,  # all that is ever sealed here came from `create`, of this process or another
         )
         # With Plaintext nothing is bound: a key that stands in another's place must not sign under its name.
         if (key.kid, key.algorithm, key.public_jwk) != (material.kid, material.algorithm, material.public_jwk):

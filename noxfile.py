@@ -33,7 +33,7 @@ _show_pyenv_interpreters()
 # What takes longest is done on one interpreter for all, the newest one here: tracing every line, and the tests of which
 # each is many processes or many thousand schedules.
 NEWEST = next(filter(_runs, reversed(PYTHONS)), PYTHONS[0])
-LARGE = ("tests/docs", "tests/fleet", "tests/simulation")
+LARGE = ("tests/benchmarks", "tests/docs", "tests/fleet", "tests/simulation")
 
 # More workers than cores: many tests wait for servers, or for time to pass. Each worker has servers of its own.
 WORKERS = str(min(8, 2 * (os.cpu_count() or 1) + 1))
@@ -79,23 +79,27 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """All tests; those of fleets, and branch coverage, on one interpreter."""
-    _install(session, "test", "fuzz")
+    """All tests; those of fleets, branch coverage, and the `speed` extra, on one interpreter."""
+    is_newest = session.python == NEWEST
+    _install(session, "bench" if is_newest else "test", "fuzz")
     env = {"COVERAGE_FILE": f".coverage.{session.python}", "PYTHONWARNINGS": "default"}
-    runner = ("coverage", "run", "-m", "pytest") if session.python == NEWEST else ("pytest",)
+    if is_newest:
+        env["TEST_EXTRAS"] = "speed"  # what is missing of it fails, and is not skipped
+    runner = ("coverage", "run", "-m", "pytest") if is_newest else ("pytest",)
     if session.posargs:
         session.run(*runner, *session.posargs, env=env)
         return
     session.run(*runner, "-n", WORKERS, *(f"--ignore={folder}" for folder in LARGE), env=env)
-    if session.python == NEWEST:
+    if is_newest:
         session.run("pytest", "-n", "3", *LARGE, env=env)
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure, and draw the plots that the documentation shows; not part of the checks."""
+    """Measure everything, and draw the plots that the documentation shows; not part of the checks."""
     _install(session, "bench")
-    session.run("python", "-m", "benchmarks.fleet", "--plot", "docs/img/fleet-round-trips.svg", *session.posargs)
+    plots = () if "--quick" in session.posargs or "--only" in session.posargs else ("--plots", "docs/img")
+    session.run("python", "-m", "benchmarks", *plots, *session.posargs)
 
 
 @nox.session

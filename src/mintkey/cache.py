@@ -1,12 +1,22 @@
 """A bounded memory of tokens whose signature was checked, for purposes that are verified many times."""
 
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 from mintkey.errors import ConfigurationError
 from mintkey.purpose import Purpose
 from mintkey.tokens import Authentic
 
 __all__ = ["VerificationCache"]
+
+_CONTAINERS = (dict, list)
+
+
+class _Entry(NamedTuple):
+    """What was found, for which purpose, and whether the private claims hold no object that somebody could change."""
+
+    found: Authentic
+    purpose: Purpose[Any]
+    is_flat: bool
 
 
 class VerificationCache:
@@ -30,18 +40,36 @@ class VerificationCache:
         if max_entries < 1:
             raise ConfigurationError("VerificationCache.max_entries must be at least 1")
         self._max_entries = max_entries
-        self._entries: dict[str, Authentic] = {}
+        self._entries: dict[str, _Entry] = {}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(entries={len(self._entries)}, max_entries={self._max_entries})"
 
-    def get(self, token: str, purpose: Purpose[Any], /) -> Authentic | None:
-        """What is known of this very text for this very purpose."""
-        found = self._entries.get(token)
-        return found if found is not None and found.purpose == purpose else None
+    def get(self, token: object, purpose: Purpose[Any], /) -> tuple[Authentic, dict[str, Any]] | None:
+        """What is known of this very text for this very purpose, and its private claims, the caller's to keep."""
+        entry = self._entries.get(token) if isinstance(token, str) else None
+        if entry is None:
+            return None
+        found, known_purpose, is_flat = entry
+        if known_purpose is not purpose and known_purpose != purpose:
+            return None
+        return found, found.private.copy() if is_flat else _copy_of(found.private)
 
-    def put(self, token: str, found: Authentic, /) -> None:
+    def put(self, token: str, purpose: Purpose[Any], found: Authentic, /) -> None:
         """Remember a token; the oldest makes room."""
         if len(self._entries) >= self._max_entries and token not in self._entries:
             del self._entries[next(iter(self._entries))]
-        self._entries[token] = found
+        is_flat = not any(isinstance(value, _CONTAINERS) for value in found.private.values())
+        self._entries[token] = _Entry(found._replace(private=_copy_of(found.private)), purpose, is_flat)
+
+
+def _copy_of(claims: dict[str, Any]) -> dict[str, Any]:
+    return {name: _copy_of_value(value) for name, value in claims.items()}
+
+
+def _copy_of_value(value: object) -> object:
+    if isinstance(value, dict):
+        return _copy_of(cast("dict[str, Any]", value))
+    if isinstance(value, list):
+        return [_copy_of_value(member) for member in cast("list[object]", value)]
+    return value

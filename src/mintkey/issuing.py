@@ -2,83 +2,145 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from mintkey.claims import strict_json
 from mintkey.claims.registered import REGISTERED
+from mintkey.claims.template import ClaimsTemplate
 from mintkey.errors import ClaimError, ConfigurationError
 from mintkey.purpose import Purpose, names
-from mintkey.tokens import MintRequest
+from mintkey.records import maker
 
-__all__ = ["Draft", "check_headers", "draft"]
+__all__ = ["Draft", "Form", "check_headers"]
 
 C = TypeVar("C")
 
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 """A scope word (RFC 6749 §3.3)."""
 
+_ZERO = timedelta(0)
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """The claim set of one token, but for what the moment of signing adds."""
 
-    claims: dict[str, Any] = field(repr=False)
+class Draft(NamedTuple):
+    """The text of one claim set, but for what the moment of signing adds.
+
+    Attributes:
+        before: Up to and including the name of `iat`.
+        after: Behind the value of `jti`.
+        lifetime: In seconds.
+        token_id: The `jti`; None: a new one is drawn.
+    """
+
+    before: bytes
+    after: bytes
     lifetime: float
     token_id: str | None
+
+    def __repr__(self) -> str:
+        # Claims and subjects are people's data and stay out of logs.
+        return "Draft(…)"
 
     def payload(self, *, now: float, token_id: str) -> tuple[bytes, float]:
         """The payload of a token issued now, and its `exp` in seconds since the epoch.
 
         `iat` is rounded down to whole seconds: every comparison with it, the store's fence included, counts on that.
-
-        Raises:
-            ConfigurationError: A claim has no JSON form (`configuration`).
         """
         issued_at = math.floor(now)
-        expires_at = _numeric_date(issued_at + self.lifetime)
-        claims = {**self.claims, "iat": issued_at, "exp": expires_at, "jti": token_id}
-        try:
-            return strict_json.dumps(claims), expires_at
-        except strict_json.StrictJSONError as error:
-            raise ConfigurationError(f"the claims cannot be written as JSON: {error}") from None
+        expires_at = issued_at + self.lifetime
+        exp, jti = str(expires_at).encode(), strict_json.encode_text(token_id)
+        return b'%b%d,"exp":%b,"jti":%b%b' % (self.before, issued_at, exp, jti, self.after), expires_at
 
 
-def draft(purpose: Purpose[C], request: MintRequest[C], /, *, issuer: str, max_token_age: timedelta | None) -> Draft:
-    """The claim set of a request, checked against its purpose.
+_draft = maker(Draft)
+
+
+class Form(Generic[C]):
+    """What all tokens of a purpose have in common as one issuer writes them; a request fills in the rest.
 
     Args:
-        purpose: What the token is for.
-        request: What the caller asks.
-        issuer: The `iss`.
-        max_token_age: The longest lifetime plus leeway that the key provider can honour.
+        purpose: What the tokens are for.
+        template: The claim set of the purpose.
 
-    Raises:
-        ConfigurationError: Anything in the request contradicts the purpose or the provider; all problems at once
-            (`configuration`).
+    Attributes:
+        purpose: What the tokens are for.
     """
-    lifetime = purpose.lifetime if request.lifetime is None else request.lifetime
-    audience = purpose.audience if request.audience is None else names(request.audience)
-    scopes = names(request.scopes)
-    private = {} if request.claims is None else purpose.codec.encode(request.claims)
-    claims: dict[str, Any] = {**private, "iss": issuer}
-    if request.subject is not None:
-        claims["sub"] = request.subject
-    if audience:
-        claims["aud"] = audience[0] if len(audience) == 1 else list(audience)
-    if scopes:
-        claims["scope"] = " ".join(scopes)
-    if request.not_before is not None:
-        claims["nbf"] = _numeric_date(request.not_before.timestamp())
-    problems = [
-        *_request_problems(request, audience, scopes),
-        *_lifetime_problems(purpose, lifetime, max_token_age),
-        *_claim_problems(purpose, request, private, claims),
-    ]
-    ConfigurationError.raise_if(f"{purpose.name}: {problem}" for problem in problems)
-    return Draft(claims, lifetime.total_seconds(), request.token_id)
+
+    __slots__ = ("_age", "_claims_needed", "_lifetime", "_required", "_template", "purpose")
+
+    def __init__(self, purpose: Purpose[C], template: ClaimsTemplate, /) -> None:
+        self.purpose: Purpose[C] = purpose
+        self._template = template
+        self._lifetime = _numeric_date(purpose.lifetime.total_seconds())
+        self._age = purpose.lifetime + purpose.leeway
+        self._required = purpose.required - {"iss", "exp", "iat", "jti"}
+        self._claims_needed = tuple(_claims_needed(purpose))
+
+    def fill(
+        self,
+        *,
+        subject: str | None,
+        claims: C | None,
+        scopes: Collection[str],
+        audience: str | Sequence[str] | None,
+        lifetime: timedelta | None,
+        not_before: datetime | None,
+        token_id: str | None,
+        max_token_age: timedelta | None,
+    ) -> Draft:
+        """The claim set of a request, checked against its purpose.
+
+        Args:
+            subject: The `sub`.
+            claims: Private claims.
+            scopes: The `scope`.
+            audience: The `aud`; None: the purpose's.
+            lifetime: None: the purpose's.
+            not_before: The `nbf`.
+            token_id: The `jti`; None: a new one is drawn.
+            max_token_age: The longest lifetime plus leeway that the key provider can honour.
+
+        Raises:
+            ConfigurationError: Anything in the request contradicts the purpose or the provider; all problems at once
+                (`configuration`).
+        """
+        purpose = self.purpose
+        problems = list(self._claims_needed) if claims is None else []
+        private = {} if claims is None else self._private(claims, problems)
+        if subject == "":
+            problems.append("subject must not be empty")
+        if token_id == "":
+            problems.append("token_id must not be empty")
+        seconds, age = self._lifetime, self._age
+        if lifetime is not None:
+            seconds, age = _numeric_date(lifetime.total_seconds()), lifetime + purpose.leeway
+            problems += _lifetime_problems(lifetime, purpose.lifetime)
+        if max_token_age is not None and age > max_token_age:
+            problems.append(_outlives(age, purpose.leeway, max_token_age))
+        aud = None if audience is None else names(audience)
+        if aud is not None and not (aud and all(aud)):
+            problems.append("audience must be a non-empty string or several")
+        others = _others(names(scopes), not_before, problems) if scopes or not_before is not None else {}
+        others.update(private)
+        if self._required:
+            problems += _missing(self._required, others, subject, purpose.audience if aud is None else aud)
+        if problems:
+            ConfigurationError.raise_if(f"{purpose.name}: {problem}" for problem in problems)
+        try:
+            after = b"," + strict_json.dumps(others)[1:] if others else b"}"
+            if token_id is not None:
+                strict_json.encode_text(token_id)
+            return _draft((self._template.begin(subject, aud), after, seconds, token_id))
+        except strict_json.StrictJSONError as error:
+            raise ConfigurationError(f"{purpose.name}: the claims cannot be written as JSON: {error}") from None
+
+    def _private(self, claims: C, problems: list[str]) -> dict[str, Any]:
+        private = self.purpose.codec.encode(claims)
+        if not REGISTERED.isdisjoint(private):
+            taken = sorted(REGISTERED & private.keys())
+            problems.append(f"claims must not contain registered claims: {', '.join(taken)}")
+        return private
 
 
 def check_headers(purpose: Purpose[Any], headers: Mapping[str, object], /) -> None:
@@ -92,45 +154,49 @@ def check_headers(purpose: Purpose[Any], headers: Mapping[str, object], /) -> No
         raise ConfigurationError(f"{purpose.name}: Purpose.headers does not name {', '.join(strange)}")
 
 
-def _request_problems(request: MintRequest[Any], audience: tuple[str, ...], scopes: tuple[str, ...]) -> Iterator[str]:
-    if request.subject == "":
-        yield "subject must not be empty"
-    if request.token_id == "":
-        yield "token_id must not be empty"
-    if request.audience is not None and not (audience and all(audience)):
-        yield "audience must be a non-empty string or several"
-    if not all(_SCOPE.fullmatch(scope) for scope in scopes):
-        yield "scopes must be words without spaces, quotes and backslashes (RFC 6749 §3.3)"
-    if request.not_before is not None and request.not_before.tzinfo is None:
-        yield "not_before must be an aware datetime"
+def _claims_needed(purpose: Purpose[Any]) -> Iterator[str]:
+    """What is wrong with a request without claims."""
+    try:
+        purpose.codec.decode({})
+    except ClaimError as error:
+        yield f"claims= is needed, {error.claim!r} has no default"
 
 
-def _lifetime_problems(purpose: Purpose[Any], lifetime: timedelta, max_token_age: timedelta | None) -> Iterator[str]:
-    if lifetime <= timedelta(0):
+def _lifetime_problems(lifetime: timedelta, longest: timedelta) -> Iterator[str]:
+    if lifetime <= _ZERO:
         yield "lifetime must be positive"
-    if lifetime > purpose.lifetime:
-        yield f"lifetime {lifetime} is longer than the purpose's {purpose.lifetime}"
-    if max_token_age is not None and lifetime + purpose.leeway > max_token_age:
-        yield (
-            f"lifetime {lifetime} plus leeway {purpose.leeway} outlives the keys' RotationPolicy.previous_ttl "
-            f"of {max_token_age}: shorten Purpose.lifetime or raise previous_ttl"
-        )
+    if lifetime > longest:
+        yield f"lifetime {lifetime} is longer than the purpose's {longest}"
 
 
-def _claim_problems(
-    purpose: Purpose[Any], request: MintRequest[Any], private: dict[str, Any], claims: dict[str, Any]
+def _outlives(age: timedelta, leeway: timedelta, max_token_age: timedelta) -> str:
+    return (
+        f"lifetime {age - leeway} plus leeway {leeway} outlives the keys' RotationPolicy.previous_ttl "
+        f"of {max_token_age}: shorten Purpose.lifetime or raise previous_ttl"
+    )
+
+
+def _others(scopes: tuple[str, ...], not_before: datetime | None, problems: list[str]) -> dict[str, Any]:
+    """The registered claims that few tokens have."""
+    claims: dict[str, Any] = {}
+    if scopes:
+        claims["scope"] = " ".join(scopes)
+        if not all(_SCOPE.fullmatch(scope) for scope in scopes):
+            problems.append("scopes must be words without spaces, quotes and backslashes (RFC 6749 §3.3)")
+    if not_before is not None:
+        claims["nbf"] = _numeric_date(not_before.timestamp())
+        if not_before.tzinfo is None:
+            problems.append("not_before must be an aware datetime")
+    return claims
+
+
+def _missing(
+    required: frozenset[str], claims: Mapping[str, Any], subject: str | None, audience: tuple[str, ...]
 ) -> Iterator[str]:
-    taken = sorted(REGISTERED & private.keys())
-    if taken:
-        yield f"claims must not contain registered claims: {', '.join(taken)}"
-    missing = sorted(purpose.required - claims.keys() - {"exp", "iat", "jti"})
+    present = {*claims, *(("sub",) if subject is not None else ()), *(("aud",) if audience else ())}
+    missing = sorted(required - present)
     if missing:
         yield f"claims that the purpose requires are missing: {', '.join(missing)}"
-    if request.claims is None:
-        try:
-            purpose.codec.decode({})
-        except ClaimError as error:
-            yield f"claims= is needed, {error.claim!r} has no default"
 
 
 def _numeric_date(seconds: float) -> float:

@@ -1,19 +1,20 @@
 """What a token is for: one value fixes type, audience, lifetime, single use and the shape of the claims."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Generic, TypeVar, overload
 
-from mintkey.claims.registered import REGISTERED
+from mintkey.claims.registered import ClaimRules
 from mintkey.claims.typed import ClaimsCodec, codec_for
 from mintkey.errors import ConfigurationError
 from mintkey.frozen import frozen
 
-__all__ = ["FORBIDDEN_HEADERS", "Purpose"]
+__all__ = ["FORBIDDEN_HEADERS", "Purpose", "PurposeTable"]
 
 C = TypeVar("C")
+T = TypeVar("T")
 
 FORBIDDEN_HEADERS = frozenset({"alg", "kid", "typ", "crit", "b64", "jwk", "jku", "x5u", "x5c", "zip", "enc", "cty"})
 """Header members no purpose can allow: ours to set, or ways for a token to say how it is read (RFC 8725 §3.10)."""
@@ -23,6 +24,7 @@ MAX_LEEWAY = timedelta(minutes=10)
 _NAME = re.compile(r"[a-z0-9._-]{1,64}")
 _TYP = re.compile(r"[A-Za-z0-9!#$&^_.+/-]{1,127}")
 _ZERO = timedelta(0)
+_KEPT = 256
 
 
 @frozen
@@ -45,6 +47,11 @@ class Purpose(Generic[C]):
         required: Claims that must be present, beside `iss`, `exp`, `iat`, `jti` and, if an audience is named, `aud`.
         max_age: A token is refused when it was issued longer ago than this, whatever its `exp` says.
 
+    Attributes:
+        codec: Turns the private claims into a value of their type, and back.
+        rules: What is asked of the registered claims, prepared.
+        stateful: Whether verifying needs a store.
+
     Raises:
         ConfigurationError: Any of these does not fit; all problems at once (`configuration`).
 
@@ -66,6 +73,8 @@ class Purpose(Generic[C]):
     required: frozenset[str]
     max_age: timedelta | None
     codec: ClaimsCodec[C] = field(repr=False, compare=False)
+    rules: ClaimRules = field(repr=False, compare=False)
+    stateful: bool = field(repr=False, compare=False)
 
     @overload
     def __init__(
@@ -137,6 +146,13 @@ class Purpose(Generic[C]):
             "required": frozenset(names(required)),
             "max_age": max_age,
             "codec": codec,
+            "stateful": single_use or revocable,
+            "rules": ClaimRules.of(
+                audience=names(audience),
+                required=names(required),
+                leeway=leeway.total_seconds(),
+                max_age=None if max_age is None else max_age.total_seconds(),
+            ),
         }
         for setting, value in settings.items():
             object.__setattr__(self, setting, value)
@@ -158,11 +174,6 @@ class Purpose(Generic[C]):
             "max_age must be positive, or None": self.max_age is not None and self.max_age <= _ZERO,
         }
         return [problem for problem, found in checks.items() if found]
-
-    @property
-    def stateful(self) -> bool:
-        """Whether verifying needs a store."""
-        return self.single_use or self.revocable
 
     def replace(
         self,
@@ -202,9 +213,32 @@ class Purpose(Generic[C]):
             max_age=self.max_age,
         )
 
-    def private(self, claims: dict[str, Any], /) -> dict[str, Any]:
-        """The private claims of a claim set: all but the registered ones."""
-        return {name: value for name, value in claims.items() if name not in REGISTERED}
+
+class PurposeTable(Generic[T]):
+    """What somebody prepared for each purpose that he met, made when it is first asked for.
+
+    By identity: purposes are constants, and comparing two takes longer than most of what can be prepared for one.
+
+    Args:
+        make: Prepares it.
+    """
+
+    __slots__ = ("_made", "_make")
+
+    def __init__(self, make: Callable[[Purpose[Any]], T], /) -> None:
+        self._make = make
+        self._made: dict[int, tuple[Purpose[Any], T]] = {}
+
+    def __getitem__(self, purpose: Purpose[Any], /) -> T:
+        found = self._made.get(id(purpose))
+        return self._add(purpose) if found is None else found[1]
+
+    def _add(self, purpose: Purpose[Any]) -> T:
+        if len(self._made) >= _KEPT:  # somebody makes a purpose for every call
+            self._made.clear()
+        made = self._make(purpose)
+        self._made[id(purpose)] = (purpose, made)  # the purpose too: as long as it is here, nobody else has its id
+        return made
 
 
 def names(given: str | Collection[str] | None, /) -> tuple[str, ...]:

@@ -1,16 +1,25 @@
 """The values that callers hold: a minted token, what a look or a verification found, and a request to mint."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from mintkey.claims.registered import RegisteredClaims
 from mintkey.clock import from_timestamp
 from mintkey.frozen import frozen
-from mintkey.purpose import Purpose
+from mintkey.records import maker
 
-__all__ = ["Authentic", "MintRequest", "MintedToken", "PeekedToken", "VerifiedToken"]
+__all__ = [
+    "Authentic",
+    "MintRequest",
+    "MintedToken",
+    "PeekedToken",
+    "VerifiedToken",
+    "authentic",
+    "peeked",
+    "verified",
+]
 
 C = TypeVar("C")
 
@@ -90,74 +99,134 @@ class MintRequest(Generic[C]):
         return f"{type(self).__name__}(…)"
 
 
-@dataclass(frozen=True, slots=True)
-class Authentic:
+class Authentic(NamedTuple):
     """What does not change about a token once its signature was found good for a purpose."""
 
-    purpose: Purpose[Any]
+    purpose: str
     key_id: str
     claims: RegisteredClaims
     private: dict[str, Any]
     headers: Mapping[str, Any]
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(purpose={self.purpose.name!r}, key_id={self.key_id!r})"
+        return f"{type(self).__name__}(purpose={self.purpose!r}, key_id={self.key_id!r})"
+
+
+authentic = maker(Authentic)
 
 
 @frozen
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class _SeenToken(Generic[C]):
-    claims: C
-    subject: str | None
-    issuer: str
-    audience: tuple[str, ...]
-    scopes: frozenset[str]
-    id: str
-    issued_at: datetime
-    expires_at: datetime
-    purpose: str
-    key_id: str
-    headers: Mapping[str, Any]
+    """A token that somebody looked at: a view of what was found, so that nothing is computed that nobody asks for."""
 
-    @classmethod
-    def of(cls, found: Authentic, claims: C, /) -> Self:
-        """The value for a token that passed every check, with its typed claims."""
-        registered = found.claims
-        return cls(
-            claims=claims,
-            subject=registered.subject,
-            issuer=registered.issuer,
-            audience=registered.audience,
-            scopes=registered.scopes,
-            id=registered.token_id,
-            issued_at=from_timestamp(registered.issued_at),
-            expires_at=from_timestamp(registered.expires_at),
-            purpose=found.purpose.name,
-            key_id=found.key_id,
-            headers=found.headers,
-        )
+    __slots__ = ("_found", "claims")
+
+    _found: Authentic
+    claims: C
+
+    def __init__(
+        self,
+        *,
+        claims: C,
+        subject: str | None,
+        issuer: str,
+        audience: tuple[str, ...],
+        scopes: frozenset[str],
+        id: str,  # noqa: A002 - the attribute's name
+        issued_at: datetime,
+        expires_at: datetime,
+        purpose: str,
+        key_id: str,
+        headers: Mapping[str, Any],
+    ) -> None:
+        times = issued_at.timestamp(), None, expires_at.timestamp()
+        registered = RegisteredClaims(issuer, subject, audience, id, *times, scopes)
+        _set_found(self, Authentic(purpose, key_id, registered, {}, headers))
+        _set_claims(self, claims)
+
+    @property
+    def subject(self) -> str | None:
+        """The `sub`, if there is one."""
+        return self._found.claims.subject
+
+    @property
+    def issuer(self) -> str:
+        """The `iss`."""
+        return self._found.claims.issuer
+
+    @property
+    def audience(self) -> tuple[str, ...]:
+        """The `aud`, as a tuple; empty if there is none."""
+        return self._found.claims.audience
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """The `scope`, whole words."""
+        return self._found.claims.scopes
+
+    @property
+    def id(self) -> str:
+        """The `jti`."""
+        return self._found.claims.token_id
+
+    @property
+    def issued_at(self) -> datetime:
+        """The `iat`, an aware UTC datetime."""
+        return from_timestamp(self._found.claims.issued_at)
+
+    @property
+    def expires_at(self) -> datetime:
+        """The `exp`, an aware UTC datetime."""
+        return from_timestamp(self._found.claims.expires_at)
+
+    @property
+    def purpose(self) -> str:
+        """The purpose's name."""
+        return self._found.purpose
+
+    @property
+    def key_id(self) -> str:
+        """The `kid`."""
+        return self._found.key_id
+
+    @property
+    def headers(self) -> Mapping[str, Any]:
+        """The private header members that the purpose allows."""
+        return self._found.headers
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self.__reduce__() == other.__reduce__()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.issuer, self.purpose, self.id))
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        """Survive a queue or a process pool."""
+        return _seen, (type(self), self._found, self.claims)
 
     def __repr__(self) -> str:
         return _describe(self, self.purpose, self.id, self.key_id, self.expires_at)
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+# Instances are frozen, so plain assignment is not to be had; `object.__setattr__` takes three times as long as these.
+_set_found = vars(_SeenToken)["_found"].__set__
+_set_claims = vars(_SeenToken)["claims"].__set__
+
+
+def _seen(kind: type[Any], found: Authentic, claims: object) -> Any:
+    seen = object.__new__(kind)
+    _set_found(seen, found)
+    _set_claims(seen, claims)
+    return seen
+
+
 class VerifiedToken(_SeenToken[C]):
     """A token that passed every check and, if it is for single use, is spent by this very call.
 
     Attributes:
         claims: The private claims, of the purpose's type.
-        subject: The `sub`, if there is one.
-        issuer: The `iss`.
-        audience: The `aud`, as a tuple.
-        scopes: The `scope`, whole words.
-        id: The `jti`.
-        issued_at: The `iat`, an aware UTC datetime.
-        expires_at: The `exp`, an aware UTC datetime.
-        purpose: The purpose's name.
-        key_id: The `kid`.
-        headers: The private header members that the purpose allows.
 
     Example:
         ```python
@@ -166,9 +235,9 @@ class VerifiedToken(_SeenToken[C]):
         ```
     """
 
+    __slots__ = ()
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+
 class PeekedToken(_SeenToken[C]):
     """What a look at a token found; the fields are those of `VerifiedToken`. Nothing is spent: it is no authority.
 
@@ -177,6 +246,20 @@ class PeekedToken(_SeenToken[C]):
         seen = await tokens.peek(token, LOGIN)  # what a GET handler calls, so that link scanners spend nothing
         ```
     """
+
+    __slots__ = ()
+
+
+def verified(found: Authentic, claims: C, /) -> VerifiedToken[C]:
+    """The value for a token that passed every check, with its typed claims."""
+    token: VerifiedToken[C] = _seen(VerifiedToken, found, claims)
+    return token
+
+
+def peeked(found: Authentic, claims: C, /) -> PeekedToken[C]:
+    """The value for a token that passed every check but was not spent, with its typed claims."""
+    token: PeekedToken[C] = _seen(PeekedToken, found, claims)
+    return token
 
 
 def _describe(value: object, purpose: str, token_id: str, key_id: str, expires_at: datetime) -> str:

@@ -9,7 +9,8 @@ from typing import Any, Self, TypeVar
 from mintkey import ids
 from mintkey.cache import VerificationCache
 from mintkey.claims import strict_json
-from mintkey.claims.registered import check_scopes, check_times, read_registered
+from mintkey.claims.registered import RegisteredClaims, check_scopes, check_times, take_registered
+from mintkey.claims.template import ClaimsTemplate
 from mintkey.clock import Clock, SystemClock, from_timestamp
 from mintkey.errors import (
     BackendError,
@@ -20,14 +21,15 @@ from mintkey.errors import (
     PurposeMismatchError,
 )
 from mintkey.events import BackendDegraded, Event, Hook, Rejected, Revoked, Spent, Verified, emit
-from mintkey.jose.compact import HeaderCache, authenticate, parse, same_typ
-from mintkey.keys.base import KeyResolver
+from mintkey.jose.compact import CompactToken, HeaderCache, authenticate, parse, same_typ
+from mintkey.keys.base import KeyResolver, VerificationKey
 from mintkey.opening import Openings
-from mintkey.purpose import Purpose
+from mintkey.pace import Pace
+from mintkey.purpose import Purpose, PurposeTable
 from mintkey.replay.base import ReplayStore
 from mintkey.replay.marks import mark_name
 from mintkey.spending import Mark, Spender
-from mintkey.tokens import Authentic, PeekedToken, VerifiedToken
+from mintkey.tokens import Authentic, PeekedToken, VerifiedToken, authentic, peeked, verified
 
 __all__ = ["TokenVerifier"]
 
@@ -82,7 +84,10 @@ class TokenVerifier:
         self._max_token_bytes = max_token_bytes
         self._spender = None if replay is None else Spender(replay, issuer=issuer)
         self._openings = Openings()
+        self._all_is_open = False
         self._known_headers = HeaderCache()
+        self._pace = Pace()
+        self._templates: PurposeTable[ClaimsTemplate] = PurposeTable(self._template_of)
 
     async def peek(self, token: str, purpose: Purpose[C], /, *, scopes: Collection[str] = ()) -> PeekedToken[C]:
         """Every check, nothing spent: what a GET handler calls, so that link scanners spend nothing.
@@ -106,7 +111,7 @@ class TokenVerifier:
         except (InvalidTokenError, BackendError) as error:
             self._reject(purpose, error)
             raise
-        return PeekedToken[C].of(found, claims)
+        return peeked(found, claims)
 
     async def verify(self, token: str, purpose: Purpose[C], /, *, scopes: Collection[str] = ()) -> VerifiedToken[C]:
         """Every check; then, for a single-use purpose, the token is spent: of any number of callers one gets it.
@@ -131,10 +136,11 @@ class TokenVerifier:
         except (InvalidTokenError, BackendError) as error:
             self._reject(purpose, error)
             raise
-        self._tell(Verified(purpose=purpose.name, key_id=found.key_id))
-        if purpose.single_use:
-            self._tell(Spent(purpose=purpose.name, key_id=found.key_id))
-        return VerifiedToken[C].of(found, claims)
+        if self._hooks:
+            self._tell(Verified(purpose=purpose.name, key_id=found.key_id))
+            if purpose.single_use:
+                self._tell(Spent(purpose=purpose.name, key_id=found.key_id))
+        return verified(found, claims)
 
     def redeem(
         self,
@@ -185,8 +191,10 @@ class TokenVerifier:
             ConfigurationError: The purpose is neither single-use nor revocable, or there is no store (`configuration`).
         """
         spender = self._revoker_for(purpose)
+        await self._open_for(purpose)
         try:
-            found = await self._authenticate(token, purpose)
+            compact = self._parse(token, purpose)
+            found = self._authenticate(compact, await self._keys.resolve(compact.header.kid), purpose)
         except (InvalidTokenError, BackendError) as error:
             self._reject(purpose, error)
             raise
@@ -251,6 +259,7 @@ class TokenVerifier:
             except BaseException:
                 await self._openings.leave_all()
                 raise
+        self._all_is_open = True
         return self
 
     async def __aexit__(
@@ -260,6 +269,7 @@ class TokenVerifier:
 
     async def aclose(self) -> None:
         """Take back what this service opened, keys and store; closing twice does nothing."""
+        self._all_is_open = False
         await self._openings.leave_all()
 
     async def _open_for(self, purpose: Purpose[Any]) -> None:
@@ -268,44 +278,60 @@ class TokenVerifier:
             await self._openings.enter(self._keys)
         if purpose.stateful and self._replay is not None and self._replay not in self._openings:
             await self._openings.enter(self._replay)
+        self._all_is_open = self._replay is None or self._replay in self._openings
 
     async def _check(self, token: str, purpose: Purpose[C], scopes: Collection[str]) -> tuple[Authentic, C]:
         if isinstance(scopes, str):
             raise ConfigurationError("scopes must be a collection of scopes, not one string")
-        found = await self._authenticate(token, purpose)
-        max_age = None if purpose.max_age is None else purpose.max_age.total_seconds()
-        now, leeway = self._clock.time(), purpose.leeway.total_seconds()
-        check_times(found.claims, now=now, leeway=leeway, max_age=max_age)
-        check_scopes(found.claims, scopes)
-        claims = purpose.codec.decode(found.private)
+        if self._spender is None and purpose.stateful:
+            self._spender_for(purpose)  # a mistake of ours is told before anything is said about the token
+        if not self._all_is_open:
+            await self._open_for(purpose)
+        known = None if self._cache is None else self._cache.get(token, purpose)
+        if known is not None:
+            found, private = known
+            await self._keys.resolve(found.key_id)
+        else:
+            if self._pace.is_over():
+                await self._pace.rest()
+            compact = self._parse(token, purpose)
+            found = self._authenticate(compact, await self._keys.resolve(compact.header.kid), purpose)
+            private = found.private
+            if self._cache is not None and not purpose.single_use:
+                self._cache.put(token, purpose, found)
+        check_times(found.claims, purpose.rules, now=self._clock.time())
+        if scopes:
+            check_scopes(found.claims, scopes)
+        claims = purpose.codec.decode(private)
         if purpose.revocable:
             await self._spender_for(purpose).check_subject(found.claims, purpose)
         return found, claims
 
-    async def _authenticate(self, token: str, purpose: Purpose[Any]) -> Authentic:
-        if purpose.stateful:
-            self._spender_for(purpose)  # a mistake of ours is told before anything is said about the token
-        await self._open_for(purpose)
-        known = self._cache.get(token, purpose) if self._cache is not None else None
-        if known is not None:
-            await self._keys.resolve(known.key_id)
-            return known
-        compact = parse(
-            token, max_bytes=self._max_token_bytes, allowed_headers=purpose.headers, cache=self._known_headers
-        )
-        authenticate(compact, await self._keys.resolve(compact.kid))
-        self._known_headers.remember(compact)
-        if compact.typ is None or not same_typ(compact.typ, purpose.typ):
+    def _parse(self, token: str, purpose: Purpose[Any]) -> CompactToken:
+        return parse(token, max_bytes=self._max_token_bytes, allowed_headers=purpose.headers, cache=self._known_headers)
+
+    def _authenticate(self, compact: CompactToken, key: VerificationKey, purpose: Purpose[Any]) -> Authentic:
+        authenticate(compact, key)
+        if not compact.header_is_known:
+            self._known_headers.remember(compact)
+        _, kid, typ, headers = compact.header
+        if typ != purpose.typ and not same_typ(typ, purpose.typ):
             raise PurposeMismatchError("the token was minted for another purpose")
+        claims, private = self._templates[purpose].recognise(compact.payload) or self._read(compact.payload, purpose)
+        return authentic((purpose.name, kid, claims, private, headers))
+
+    def _read(self, payload: bytes, purpose: Purpose[Any]) -> tuple[RegisteredClaims, dict[str, Any]]:
         try:
-            payload = strict_json.loads(compact.payload)
+            claims = strict_json.loads(payload)
         except strict_json.StrictJSONError as error:
             raise MalformedTokenError(f"the claims are not strict JSON: {error}") from None
-        claims = read_registered(payload, issuer=self._issuer, audience=purpose.audience, required=purpose.required)
-        found = Authentic(purpose, compact.kid, claims, purpose.private(payload), compact.headers)
-        if self._cache is not None and not purpose.single_use:
-            self._cache.put(token, found)
-        return found
+        return take_registered(claims, purpose.rules, issuer=self._issuer), claims
+
+    def _template_of(self, purpose: Purpose[Any]) -> ClaimsTemplate:
+        try:
+            return ClaimsTemplate(issuer=self._issuer, audience=purpose.audience, required=purpose.required)
+        except strict_json.StrictJSONError as error:
+            raise ConfigurationError(f"{purpose.name}: issuer and audience: {error}") from None
 
     @asynccontextmanager
     async def _redeem(
@@ -321,7 +347,7 @@ class TokenVerifier:
             raise
         self._tell(Verified(purpose=purpose.name, key_id=found.key_id))
         try:
-            yield VerifiedToken[C].of(found, claims)
+            yield verified(found, claims)
         except Exception:
             await self._give_back(spender, mark, owner, purpose)
             raise

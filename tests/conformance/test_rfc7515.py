@@ -9,6 +9,8 @@ from mintkey.jose.jwk import load_jwk
 from mintkey.jose.prepared import signing_key
 from tests.conformance.vectors import load
 
+pytestmark = pytest.mark.usefixtures("with_and_without_speed")
+
 EXAMPLES = load("rfc7515")
 SIGNED = ["A.1", "A.2", "A.3", "A.4"]
 

@@ -10,6 +10,8 @@ from mintkey.jose.jwk import load_jwk
 from mintkey.jose.prepared import signing_key
 from tests.conformance.vectors import load
 
+pytestmark = pytest.mark.usefixtures("with_and_without_speed")
+
 VECTORS = load("rfc7520")
 EXAMPLES = VECTORS["examples"]
 

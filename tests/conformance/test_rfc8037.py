@@ -7,6 +7,8 @@ from mintkey.jose.compact import assemble
 from mintkey.jose.jwk import load_jwk
 from mintkey.jose.prepared import signing_key, verification_key
 
+pytestmark = pytest.mark.usefixtures("with_and_without_speed")
+
 PUBLIC = {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
 PRIVATE = {**PUBLIC, "d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}
 

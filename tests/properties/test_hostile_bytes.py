@@ -5,6 +5,7 @@ import json
 from functools import cache
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +19,8 @@ from mintkey.jose.prepared import signing_key, verification_key
 from mintkey.jose.thumbprint import thumbprint
 from mintkey.purpose import FORBIDDEN_HEADERS
 from tests.support.signing_keys import jwk_of, key_for, public_jwk_of
+
+pytestmark = pytest.mark.usefixtures("with_and_without_speed")
 
 LIMIT = 2048
 FAST = ["EdDSA", "ES256", "HS256"]

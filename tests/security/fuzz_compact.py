@@ -1,14 +1,16 @@
 """A fuzz target over the gate: `python tests/security/fuzz_compact.py /tmp/corpus tests/security/corpus -runs=1000000`.
 
 Every input is tried as the text of a token, as a header, and as JSON. Anything but a `MintkeyError` is a finding, and
-so is an authentic token that nobody made.
+so is an authentic token that nobody made, and JSON that is read in two ways: with orjson and without.
 """
 
 import sys
+from unittest import mock
 
 import atheris  # type: ignore[import-untyped]  # it ships no types
 
 with atheris.instrument_imports(include=["mintkey.claims.strict_json", "mintkey.jose"]):
+    from mintkey import speed
     from mintkey.claims import strict_json
     from mintkey.errors import MintkeyError
     from mintkey.jose import verify_compact
@@ -45,6 +47,14 @@ def try_token(text: str) -> None:
         raise Finding("a forged token verifies")
 
 
+def read(data: bytes) -> str:
+    """The value with all its types, or the reason."""
+    try:
+        return repr(strict_json.loads(data))
+    except strict_json.StrictJSONError as error:
+        return f"refused: {error}"
+
+
 def fuzz(data: bytes) -> None:
     """One execution."""
     for text in {
@@ -53,6 +63,10 @@ def fuzz(data: bytes) -> None:
         f"{encode(data)}.e30.{encode(data[:64])}",
     }:
         try_token(text)
+    with mock.patch.object(speed, "imported", return_value=None):
+        plain = read(data)
+    if read(data) != plain:
+        raise Finding("orjson makes a difference")
     try:
         found = strict_json.loads(data)
     except strict_json.StrictJSONError:

@@ -1,13 +1,23 @@
 """The registered claims (RFC 7519 §4.1) and `scope` (RFC 8693 §4.2): read, compared and timed by pure functions."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection
+from typing import Any, NamedTuple
 
 from mintkey.claims.narrow import is_list
 from mintkey.errors import ClaimError, ExpiredTokenError, InsufficientScopeError, NotYetValidError, Reason
+from mintkey.records import maker
 
-__all__ = ["REGISTERED", "RegisteredClaims", "check_scopes", "check_times", "read_registered"]
+__all__ = [
+    "NO_SCOPES",
+    "REGISTERED",
+    "ClaimRules",
+    "RegisteredClaims",
+    "check_scopes",
+    "check_times",
+    "registered_claims",
+    "scope_words",
+    "take_registered",
+]
 
 REGISTERED = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "scope"})
 """The claims that are ours: never taken from a caller's mapping at mint."""
@@ -17,9 +27,11 @@ _ALWAYS = ("iss", "exp", "iat", "jti")
 _LATEST = 253_370_764_800
 """9999-01-01: the last instant that leaves room for leeway and margins in a `datetime`."""
 
+NO_SCOPES: frozenset[str] = frozenset()
+"""What a token without a `scope` has."""
 
-@dataclass(frozen=True, slots=True)
-class RegisteredClaims:
+
+class RegisteredClaims(NamedTuple):
     """The registered claims of a token, each of the right type. Instants are seconds since the epoch."""
 
     issuer: str
@@ -32,50 +44,73 @@ class RegisteredClaims:
     scopes: frozenset[str]
 
 
-def read_registered(
-    claims: Mapping[str, Any], *, issuer: str, audience: tuple[str, ...], required: Collection[str]
-) -> RegisteredClaims:
+registered_claims = maker(RegisteredClaims)
+
+
+class ClaimRules(NamedTuple):
+    """What a purpose asks of the registered claims, prepared once.
+
+    Attributes:
+        audience: Who we are; empty: the token must not name an audience.
+        needed: The claims that must be present, in the order in which they are missed.
+        leeway: Seconds by which clocks may differ.
+        max_age: Seconds since `iat` after which a token is refused; None: no limit.
+    """
+
+    audience: frozenset[str]
+    needed: tuple[str, ...]
+    leeway: float
+    max_age: float | None
+
+    @classmethod
+    def of(
+        cls, *, audience: Collection[str], required: Collection[str], leeway: float, max_age: float | None
+    ) -> "ClaimRules":
+        """The rules of a purpose that requires these claims beside the ones that always must be present."""
+        needed = (*_ALWAYS, *(("aud",) if audience else ()), *sorted(required))
+        return cls(frozenset(audience), needed, leeway, max_age)
+
+
+def take_registered(claims: dict[str, Any], rules: ClaimRules, /, *, issuer: str) -> RegisteredClaims:
     """The registered claims, present, of the right type, from the right issuer and for the right audience.
 
     Args:
-        claims: The claim set as the strict reader returned it.
+        claims: The claim set as the strict reader returned it; what is left in it are the private claims.
+        rules: What the purpose asks.
         issuer: The only `iss` that is accepted, compared whole.
-        audience: Who we are; empty: the token must not name an audience.
-        required: Claims that must be present beside the ones that always must.
 
     Raises:
         ClaimError: `claim_missing`, `issuer_mismatch`, `audience_mismatch` or `claim_invalid`.
     """
-    for name in (*_ALWAYS, *(("aud",) if audience else ()), *sorted(required)):
+    for name in rules.needed:
         if name not in claims:
             raise ClaimError(f"the claim {name!r} is missing", claim=name, reason=Reason.CLAIM_MISSING)
-    if claims["iss"] != issuer:
+    take = claims.pop
+    if take("iss") != issuer:
         raise ClaimError("the token is from another issuer", claim="iss", reason=Reason.ISSUER_MISMATCH)
-    return RegisteredClaims(
-        issuer=issuer,
-        audience=_audience(claims, audience),
-        expires_at=_instant(claims, "exp"),
-        issued_at=_instant(claims, "iat"),
-        not_before=_instant(claims, "nbf") if "nbf" in claims else None,
-        token_id=_text(claims, "jti"),
-        subject=_text(claims, "sub") if "sub" in claims else None,
-        scopes=_scopes(claims),
-    )
+    audience = _audience(take("aud"), rules.audience) if "aud" in claims else ()
+    expires_at = _instant(take("exp"), "exp")
+    issued_at = _instant(take("iat"), "iat")
+    not_before = _instant(take("nbf"), "nbf") if "nbf" in claims else None
+    token_id = _text(take("jti"), "jti")
+    subject = _text(take("sub"), "sub") if "sub" in claims else None
+    scopes = _scopes(take("scope")) if "scope" in claims else NO_SCOPES
+    return registered_claims((issuer, subject, audience, token_id, issued_at, not_before, expires_at, scopes))
 
 
-def check_times(claims: RegisteredClaims, *, now: float, leeway: float, max_age: float | None) -> None:
+def check_times(claims: RegisteredClaims, rules: ClaimRules, /, *, now: float) -> None:
     """Refuse a token whose time is over or has not come (RFC 7519 §4.1.4–4.1.6).
 
     Args:
-        claims: What `read_registered` returned.
+        claims: What `take_registered` returned.
+        rules: What the purpose asks.
         now: Seconds since the epoch.
-        leeway: Seconds by which clocks may differ.
-        max_age: Seconds since `iat` after which a token is refused; None: no limit.
 
     Raises:
         ExpiredTokenError: Past `exp`, or older than `max_age` (`expired`).
         NotYetValidError: Before `nbf`, or issued in the future (`not_yet_valid`).
     """
+    leeway, max_age = rules.leeway, rules.max_age
     if now >= claims.expires_at + leeway:
         raise ExpiredTokenError("the token has expired", claim="exp")
     if claims.not_before is not None and now < claims.not_before - leeway:
@@ -98,40 +133,46 @@ def check_scopes(claims: RegisteredClaims, needed: Collection[str], /) -> None:
         )
 
 
+def scope_words(scope: str, /) -> frozenset[str]:
+    """The words of a `scope` (RFC 6749 §3.3).
+
+    Example:
+        >>> sorted(scope_words("orders:read orders:write"))
+        ['orders:read', 'orders:write']
+    """
+    return frozenset(scope.split(" ")) - {""}
+
+
 def _invalid(name: str, what: str) -> ClaimError:
     return ClaimError(f"the claim {name!r} must be {what}", claim=name)
 
 
-def _text(claims: Mapping[str, Any], name: str) -> str:
-    value = claims[name]
+def _text(value: object, name: str) -> str:
     if not isinstance(value, str) or not value:
         raise _invalid(name, "a non-empty string")
     return value
 
 
-def _instant(claims: Mapping[str, Any], name: str) -> float:
-    value = claims[name]
-    # bool is an int in Python, and true is no NumericDate (RFC 7519 §2).
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LATEST:
-        raise _invalid(name, "a number of seconds since the epoch")
-    return value
+def _instant(value: object, name: str) -> float:
+    # The very types: bool is an int in Python, and true is no NumericDate (RFC 7519 §2).
+    if (type(value) is int or type(value) is float) and 0 <= value <= _LATEST:
+        return value
+    raise _invalid(name, "a number of seconds since the epoch")
 
 
-def _audience(claims: Mapping[str, Any], expected: tuple[str, ...]) -> tuple[str, ...]:
-    if "aud" not in claims:
-        return ()
-    value = claims["aud"]
-    several = value if is_list(value) else [value]
+def _audience(value: object, expected: frozenset[str]) -> tuple[str, ...]:
+    if isinstance(value, str) and value in expected:
+        return (value,)
+    several: list[Any] = value if is_list(value) else [value]
     if not several or not all(isinstance(name, str) and name for name in several):
         raise _invalid("aud", "a non-empty string or a list of them")
     found: tuple[str, ...] = tuple(several)
-    if not set(expected).intersection(found):
+    if expected.isdisjoint(found):
         raise ClaimError("the token is for another audience", claim="aud", reason=Reason.AUDIENCE_MISMATCH)
     return found
 
 
-def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
-    value = claims.get("scope", "")
+def _scopes(value: object) -> frozenset[str]:
     if not isinstance(value, str):
         raise _invalid("scope", "a string of words with a space between them")
-    return frozenset(value.split(" ")) - {""}
+    return scope_words(value)

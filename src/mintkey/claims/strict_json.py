@@ -8,15 +8,20 @@ text says and turns `1e999` into infinity. Each of these lets two parties read d
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn, cast
 
-__all__ = ["StrictJSONError", "dumps", "loads"]
+from mintkey.claims.quick_json import read_quickly
 
-_MAX_DEPTH = 16
+__all__ = ["MAX_DEPTH", "StrictJSONError", "dumps", "encode_text", "loads"]
+
+MAX_DEPTH = 16
+"""How many objects and arrays may stand within one another."""
+
 _MAX_NUMBER_LENGTH = 32
 _NUMBER_LIMIT = 10 ** (_MAX_NUMBER_LENGTH - 1)
 _WHITESPACE = " \t\n\r"
+_CONSTANTS = {None: "null", True: "true", False: "false"}
 
 # Every string is swallowed whole, also one that never ends: the scan stays linear whatever the bytes.
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
@@ -33,7 +38,7 @@ class StrictJSONError(ValueError):
     """
 
 
-def loads(data: bytes, /, *, max_depth: int = _MAX_DEPTH) -> dict[str, Any]:
+def loads(data: bytes, /, *, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
     """The JSON object in these bytes.
 
     Args:
@@ -49,16 +54,8 @@ def loads(data: bytes, /, *, max_depth: int = _MAX_DEPTH) -> dict[str, Any]:
         >>> loads(b'{"sub": "20", "roles": ["editor"]}')
         {'sub': '20', 'roles': ['editor']}
     """
-    # Fewer brackets than levels cannot be too deep: tokens hardly ever need the second look.
-    if data.count(b"{") + data.count(b"[") > max_depth and _is_deeper(data, max_depth):
-        raise StrictJSONError(f"nested deeper than {max_depth} levels")
-    text, value = _parse(data)
-    if not isinstance(value, dict):
-        raise StrictJSONError("not a JSON object")
-    found = cast("dict[str, Any]", value)
-    if "\\" in text:  # escapes are the only way for a lone surrogate to get past the UTF-8 decoder
-        _encode(found)
-    return found
+    found = read_quickly(data, max_depth=max_depth)
+    return _read_strictly(data, max_depth) if found is None else found
 
 
 def dumps(value: Mapping[str, Any], /) -> bytes:
@@ -75,7 +72,33 @@ def dumps(value: Mapping[str, Any], /) -> bytes:
         >>> dumps({"sub": "20", "roles": ("editor",)})
         b'{"sub":"20","roles":["editor"]}'
     """
-    return _encode(_plain(value, _MAX_DEPTH))
+    return _encode(_written(value, MAX_DEPTH))
+
+
+def encode_text(text: str, /) -> bytes:
+    r"""A string as JSON.
+
+    Raises:
+        StrictJSONError: It holds half a surrogate pair.
+
+    Example:
+        >>> encode_text('"20"')
+        b'"\\"20\\""'
+    """
+    return _encode(_quoted(text))
+
+
+def _read_strictly(data: bytes, max_depth: int) -> dict[str, Any]:
+    # Fewer brackets than levels cannot be too deep.
+    if data.count(b"{") + data.count(b"[") > max_depth and _is_deeper(data, max_depth):
+        raise StrictJSONError(f"nested deeper than {max_depth} levels")
+    text, value = _parse(data)
+    if not isinstance(value, dict):
+        raise StrictJSONError("not a JSON object")
+    found = cast("dict[str, Any]", value)
+    if "\\" in text:  # escapes are the only way for a lone surrogate to get past the UTF-8 decoder
+        _encode(_written(found, max_depth))
+    return found
 
 
 def _is_deeper(data: bytes, limit: int) -> bool:
@@ -127,45 +150,44 @@ def _constant(_: str) -> NoReturn:
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant)
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"))
+_quoted: Callable[[str], str] = json.encoder.encode_basestring
 
 
-def _encode(value: object) -> bytes:
+def _encode(text: str) -> bytes:
     try:
-        return _ENCODER.encode(value).encode("utf-8")
+        return text.encode("utf-8")
     except UnicodeEncodeError:
         pass  # it carries the whole text
     raise StrictJSONError("a string with half a surrogate pair")
 
 
-def _plain(value: object, depth: int) -> object:
-    """The value in types that the encoder knows; left alone, it writes the name 1 as "1" and numbers of any length."""
-    if value is None or isinstance(value, (str, bool)):
-        return value
+def _written(value: object, depth: int) -> str:
+    """The value as text; the standard library's writer writes the name 1 as "1", and numbers of any length."""
+    if isinstance(value, str):
+        return _quoted(value)
+    if value is None or isinstance(value, bool):
+        return _CONSTANTS[value]
     if isinstance(value, int):
         if -_NUMBER_LIMIT < value < _NUMBER_LIMIT:
-            return value
+            return int.__repr__(value)
         raise StrictJSONError(f"a number of more than {_MAX_NUMBER_LENGTH} characters")
     if isinstance(value, float):
         if math.isfinite(value):
-            return value
+            return float.__repr__(value)
         raise StrictJSONError("a number that is not finite")
-    if isinstance(value, Mapping):
-        members = cast("Mapping[object, object]", value)
-        _descend(depth)
-        return {_name(name): _plain(member, depth - 1) for name, member in members.items()}
-    if isinstance(value, (list, tuple)):
-        _descend(depth)
-        return [_plain(member, depth - 1) for member in cast("Sequence[object]", value)]
+    if isinstance(value, (Mapping, list, tuple)):
+        if depth == 0:  # also what stops a value that contains itself
+            raise StrictJSONError(f"nested deeper than {MAX_DEPTH} levels")
+        if isinstance(value, Mapping):
+            members = cast("Mapping[object, object]", value)
+            return (
+                f"{{{','.join([f'{_name(name)}:{_written(member, depth - 1)}' for name, member in members.items()])}}}"
+            )
+        return f"[{','.join([_written(member, depth - 1) for member in cast('Sequence[object]', value)])}]"
     raise StrictJSONError(f"{type(value).__name__} is no JSON value")
-
-
-def _descend(depth: int) -> None:
-    if depth == 0:  # also what stops a value that contains itself
-        raise StrictJSONError(f"nested deeper than {_MAX_DEPTH} levels")
 
 
 def _name(name: object) -> str:
     if isinstance(name, str):
-        return name
+        return _quoted(name)
     raise StrictJSONError(f"a member name is {type(name).__name__}, not str")

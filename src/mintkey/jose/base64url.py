@@ -6,15 +6,16 @@ and whoever blocks or caches by text can be walked around.
 
 import binascii
 
-__all__ = ["decode", "encode"]
+__all__ = ["decode", "encode", "encode_bytes"]
 
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 # What base64 knows and base64url does not is mapped to a byte that neither knows.
 _FROM_URL = bytes.maketrans(b"-_+/=", b"+/\0\0\0")
 
-# The last characters whose unused bits are zero: four of them after two characters of a quantum, two after three.
-_LAST_OF_TWO = frozenset(b"AQgw")
-_LAST_OF_THREE = frozenset(b"AEIMQUYcgkosw048")
+# By the number of characters in the last quantum: those that may come last because their unused bits are zero, and what
+# is left out. No quantum has one character.
+_LAST = (frozenset(range(256)), frozenset[int](), frozenset(b"AQgw"), frozenset(b"AEIMQUYcgkosw048"))
+_PADDING = (b"", b"", b"==", b"=")
 
 
 def encode(data: bytes, /) -> str:
@@ -24,7 +25,12 @@ def encode(data: bytes, /) -> str:
         >>> encode(b"mintkey")
         'bWludGtleQ'
     """
-    return binascii.b2a_base64(data, newline=False).translate(_TO_URL, b"=").decode("ascii")
+    return encode_bytes(data).decode("ascii")
+
+
+def encode_bytes(data: bytes, /) -> bytes:
+    """The same as `encode`, in bytes."""
+    return binascii.b2a_base64(data, newline=False).translate(_TO_URL, b"=")
 
 
 def decode(text: str | bytes, /) -> bytes:
@@ -46,16 +52,9 @@ def decode(text: str | bytes, /) -> bytes:
             raise ValueError("not canonical base64url")
         text = text.encode("ascii")
     tail = len(text) & 3
-    if tail == 0:
-        padding = b""
-    elif tail == 2 and text[-1] in _LAST_OF_TWO:  # noqa: PLR2004 - characters of the last quantum
-        padding = b"=="
-    elif tail == 3 and text[-1] in _LAST_OF_THREE:  # noqa: PLR2004 - characters of the last quantum
-        padding = b"="
-    else:
-        raise ValueError("not canonical base64url")
     try:
-        return binascii.a2b_base64(text.translate(_FROM_URL) + padding, strict_mode=True)
+        if not text or text[-1] in _LAST[tail]:
+            return binascii.a2b_base64(text.translate(_FROM_URL) + _PADDING[tail], strict_mode=True)
     except binascii.Error:
         pass
     raise ValueError("not canonical base64url")

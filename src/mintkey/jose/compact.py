@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 from mintkey.errors import MalformedTokenError, Reason, SignatureError
 from mintkey.jose import base64url
 from mintkey.jose.algorithms import spec_of
-from mintkey.jose.header import NO_HEADERS, header_segment, read_header, same_typ
+from mintkey.jose.header import NO_HEADERS, Header, header_segment, read_header, same_typ
 from mintkey.jose.members import check_kid
 from mintkey.keys.base import Algorithm, VerificationKey
+from mintkey.records import maker
 
 __all__ = [
     "CompactToken",
@@ -33,20 +34,14 @@ class CompactToken(NamedTuple):
     """The parts of a well-formed token. None of them is authentic before `authenticate` said so.
 
     Attributes:
-        kid: The key id, of the shape that `check_kid` wants.
-        alg: What the token says its algorithm is.
-        typ: The type; None if there is none.
-        headers: The allowed private members, read-only, without `x5t` and `x5t#S256`.
+        header: The header; its `kid` is of the shape that `check_kid` wants.
         signing_input: The bytes that are signed.
         payload: The bytes that they carry.
         signature: The raw signature.
         header_is_known: Whether the header came from a cache.
     """
 
-    kid: str
-    alg: str
-    typ: str | None
-    headers: Mapping[str, Any]
+    header: Header
     signing_input: bytes
     payload: bytes
     signature: bytes
@@ -55,6 +50,9 @@ class CompactToken(NamedTuple):
     def __repr__(self) -> str:
         """Says what it is and nothing of what is in it."""
         return "CompactToken(…)"
+
+
+_compact_token = maker(CompactToken)
 
 
 class HeaderCache:
@@ -71,21 +69,20 @@ class HeaderCache:
     __slots__ = ("_headers", "_max_entries")
 
     def __init__(self, *, max_entries: int = 256) -> None:
-        self._headers: dict[bytes, tuple[str, str, str | None, Mapping[str, Any]]] = {}
+        self._headers: dict[bytes, Header] = {}
         self._max_entries = max_entries
 
-    def find(self, segment: bytes, /) -> tuple[str, str, str | None, Mapping[str, Any]] | None:
-        """The `alg`, `kid`, `typ` and (no) private members in this segment, if it is remembered."""
+    def find(self, segment: bytes, /) -> Header | None:
+        """The header in this segment, if it is remembered."""
         return self._headers.get(segment)
 
     def remember(self, token: CompactToken, /) -> None:
         """Keep the header of a token that was authenticated, unless it has members that another purpose may refuse."""
-        if token.header_is_known or token.headers is not NO_HEADERS:
+        if token.header_is_known or token.header.private is not NO_HEADERS:
             return
         if len(self._headers) >= self._max_entries:
             self._headers.pop(next(iter(self._headers)))
-        segment = token.signing_input.partition(b".")[0]
-        self._headers[segment] = (token.alg, token.kid, token.typ, token.headers)
+        self._headers[token.signing_input.partition(b".")[0]] = token.header
 
 
 def split(token: object, /, *, max_bytes: int) -> tuple[bytes, bytes, bytes, bytes]:
@@ -103,12 +100,13 @@ def split(token: object, /, *, max_bytes: int) -> tuple[bytes, bytes, bytes, byt
         )
     if not token.isascii():
         raise MalformedTokenError("a token is ASCII")
-    signed, _, signature = token.encode("ascii").rpartition(b".")
-    header, dot, payload = signed.partition(b".")
-    if not dot or b"." in payload:
+    encoded = token.encode("ascii")
+    segments = encoded.split(b".", 3)
+    if len(segments) != 3:  # noqa: PLR2004 - header, payload, signature
         raise MalformedTokenError("a token has exactly two dots")
+    header, payload, signature = segments
     try:
-        return signed, header, base64url.decode(payload), base64url.decode(signature)
+        return encoded[: -len(signature) - 1], header, base64url.decode(payload), base64url.decode(signature)
     except ValueError:
         pass
     raise MalformedTokenError("a segment of the token is not canonical base64url")
@@ -132,13 +130,11 @@ def parse(
     signed, segment, payload, signature = split(token, max_bytes=max_bytes)
     known = None if cache is None else cache.find(segment)
     if known is not None:
-        alg, kid, typ, headers = known
-    else:
-        alg, any_kid, typ, headers = read_header(segment, allowed_headers)
-        if any_kid is None or not check_kid(any_kid):
-            raise MalformedTokenError("kid is missing or not of the shape that ours have")
-        kid = any_kid
-    return CompactToken(kid, alg, typ, headers, signed, payload, signature, known is not None)
+        return _compact_token((known, signed, payload, signature, True))
+    header = read_header(segment, allowed_headers)
+    if not check_kid(header.kid):
+        raise MalformedTokenError("kid is missing or not of the shape that ours have")
+    return CompactToken(header, signed, payload, signature)
 
 
 def authenticate(token: CompactToken, key: VerificationKey, /) -> None:
@@ -148,7 +144,8 @@ def authenticate(token: CompactToken, key: VerificationKey, /) -> None:
         SignatureError: The header names another algorithm than the key's (`algorithm_mismatch`), or the signature is
             not the key's (`signature_invalid`).
     """
-    if token.alg != key.algorithm and token.alg not in spec_of(key.algorithm).header_names:
+    alg = token.header.alg
+    if alg != key.algorithm and alg not in spec_of(key.algorithm).header_names:
         raise SignatureError("the header's alg is not that of the key", reason=Reason.ALGORITHM_MISMATCH)
     if not key.verify(token.signing_input, token.signature):
         raise SignatureError("the signature is not that of the key", reason=Reason.SIGNATURE_INVALID)
@@ -171,7 +168,7 @@ def signing_input(
 
 def compose(header: bytes, payload: bytes, /) -> bytes:
     """The bytes to sign, from a header segment that was made before."""
-    return b"%b.%b" % (header, base64url.encode(payload).encode("ascii"))
+    return b"%b.%b" % (header, base64url.encode_bytes(payload))
 
 
 def assemble(signed: bytes, signature: bytes, /) -> str:
@@ -181,4 +178,4 @@ def assemble(signed: bytes, signature: bytes, /) -> str:
         >>> assemble(b"e30.e30", b"signature")
         'e30.e30.c2lnbmF0dXJl'
     """
-    return f"{signed.decode('ascii')}.{base64url.encode(signature)}"
+    return (b"%b.%b" % (signed, base64url.encode_bytes(signature))).decode("ascii")

@@ -4,11 +4,19 @@ OpenSSL takes any 32 bytes. Under a point of low order one signature fits any me
 second spelling of another key, and half of all values are not on the curve in the first place.
 """
 
-__all__ = ["is_sound"]
+__all__ = ["LOW_ORDER", "is_sound"]
 
 _P = 2**255 - 19
 _D = -121665 * pow(121666, -1, _P) % _P
 _SIGN_BIT = 1 << 255
+_Y_OF_ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+
+LOW_ORDER = frozenset(
+    (y | sign).to_bytes(32, "little")
+    for y in (0, 1, _P - 1, _Y_OF_ORDER_8, _P - _Y_OF_ORDER_8)
+    for sign in (0, _SIGN_BIT)
+)
+"""The points whose order divides the cofactor 8, each as RFC 8032 writes it (and the neutral one with a sign, too)."""
 
 
 def is_sound(encoded: bytes, /) -> bool:

@@ -26,13 +26,13 @@ class Header(NamedTuple):
 
     Attributes:
         alg: What the token says its algorithm is; the key decides whether that is so.
-        kid: The key id, of whatever shape; None if there is none.
+        kid: The key id, of whatever shape; empty if there is none.
         typ: The type; None if there is none.
         private: The allowed private members; `NO_HEADERS` itself if the header has nothing but its own three.
     """
 
     alg: str
-    kid: str | None
+    kid: str
     typ: str | None
     private: Mapping[str, Any]
 
@@ -60,7 +60,7 @@ def read_header(segment: bytes, allowed: Collection[str], /) -> Header:
         raise MalformedTokenError("alg is missing, or alg, kid or typ is no string")
     if len(typ) > _MAX_TYP_LENGTH or not typ.isascii():
         raise MalformedTokenError("typ is too long or not ASCII")
-    return Header(alg, kid if "kid" in members else None, typ if "typ" in members else None, private)
+    return Header(alg, kid, typ if "typ" in members else None, private)
 
 
 def _private(members: Mapping[str, Any], allowed: Collection[str]) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 __all__ = [
     "Algorithm",
+    "BatchSigning",
     "IKeyProvider",
     "JWKSet",
     "KeyCustodian",
@@ -90,6 +91,19 @@ class VerificationKey(Protocol):
 
     def verify(self, signing_input: bytes, signature: bytes, /) -> bool:
         """Whether the signature is that of this key over this input. Never raises, whatever the bytes."""
+        ...
+
+
+@runtime_checkable
+class BatchSigning(Protocol):
+    """A capability of signing keys: many signatures in one go. Keys that are held in memory have it."""
+
+    async def sign_many(self, signing_inputs: Sequence[bytes], /) -> Sequence[bytes]:
+        """The raw JOSE signatures of all inputs, in their order; the event loop goes on meanwhile.
+
+        Raises:
+            KeyProviderError: One of them could not be made (`signing_failed`).
+        """
         ...
 
 

@@ -1,6 +1,6 @@
 """Blocks of mints: how many to set aside at once, and what is left of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mintkey.keys.base import SigningGrant, SigningKey
 
@@ -25,6 +25,7 @@ class MintBlock:
         began_at: Since when, in monotonic seconds.
         size: How many there were at the beginning.
         low_water: With no more left than this, it is time to ask for the next; below zero: not before it is used up.
+        single: Leave to sign one token, which is what nearly everybody asks for.
     """
 
     key: SigningKey
@@ -32,6 +33,10 @@ class MintBlock:
     began_at: float
     size: int
     low_water: int
+    single: SigningGrant = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.single = SigningGrant(self.key, 1)
 
     @classmethod
     def of(cls, key: SigningKey, left: int, /, *, began_at: float) -> "MintBlock":
@@ -45,6 +50,9 @@ class MintBlock:
 
     def take(self, want: int, /) -> SigningGrant | None:
         """Up to so many of them; None if there are none."""
+        if want == 1 and self.left:
+            self.left -= 1
+            return self.single
         count = min(want, self.left)
         if not count:
             return None

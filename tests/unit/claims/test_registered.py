@@ -2,14 +2,24 @@
 
 import pytest
 
-from mintkey.claims.registered import RegisteredClaims, check_scopes, check_times, read_registered
+from mintkey.claims.registered import ClaimRules, RegisteredClaims, check_scopes, check_times, take_registered
 from mintkey.errors import ClaimError, ExpiredTokenError, InsufficientScopeError, NotYetValidError, Reason
 
 GOOD = {"iss": "https://i", "exp": 200, "iat": 100, "jti": "1"}
 
 
+def rules(*, audience=(), required=(), leeway=0.0, max_age=None):
+    return ClaimRules.of(audience=audience, required=required, leeway=leeway, max_age=max_age)
+
+
 def read(claims, audience=(), required=()):
-    return read_registered(claims, issuer="https://i", audience=audience, required=required)
+    return take_registered(dict(claims), rules(audience=audience, required=required), issuer="https://i")
+
+
+def test_what_is_left_are_the_private_claims():
+    claims = {**GOOD, "aud": "a", "sub": "20", "nbf": 1, "scope": "read", "tenant": "t", "exp_": 1}
+    take_registered(claims, rules(audience=("a",), required=("tenant",)), issuer="https://i")
+    assert claims == {"tenant": "t", "exp_": 1}
 
 
 def test_the_claims_come_out_typed():
@@ -84,7 +94,7 @@ def test_an_ill_typed_claim_is_named_and_its_value_is_not(name, value):
 
 
 def times(now, *, leeway=0.0, max_age=None, **changes):
-    check_times(read({**GOOD, **changes}), now=now, leeway=leeway, max_age=max_age)
+    check_times(read({**GOOD, **changes}), rules(leeway=leeway, max_age=max_age), now=now)
 
 
 def test_a_token_is_good_until_its_expiry_plus_leeway_and_not_at_it():

@@ -9,6 +9,8 @@ import pytest
 
 from mintkey.claims.strict_json import StrictJSONError, dumps, loads
 
+pytestmark = pytest.mark.usefixtures("with_and_without_speed")
+
 
 def nested(levels: int, inside: str = "1") -> bytes:
     return ('{"a":' * levels + inside + "}" * levels).encode()

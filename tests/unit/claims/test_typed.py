@@ -67,14 +67,12 @@ class Model(pydantic.BaseModel):
 PERSON = {"email": "a@b", "age": 3, "address": {"city": "Ulm"}}
 
 
-def test_a_dict_passes_through_as_a_copy():
+def test_a_dict_passes_through_and_what_is_minted_is_a_copy():
     codec = codec_for(dict)
     given = {"a": [1]}
     assert codec.encode(given) == given
     assert codec.encode(given) is not given
-    read = codec.decode(given)
-    read["a"].append(2)
-    assert given == {"a": [1]}
+    assert codec.decode(given) is given
     with pytest.raises(ConfigurationError, match="mapping"):
         codec.encode([1])
 

@@ -8,6 +8,8 @@ from mintkey.cli.inspection import inspect
 from mintkey.errors import MalformedTokenError, Reason
 from mintkey.jose import base64url
 
+pytestmark = pytest.mark.usefixtures("with_and_without_speed")
+
 
 def token(header, payload, signature=b"s"):
     return ".".join(base64url.encode(part) for part in (header, payload, signature))

@@ -256,7 +256,8 @@ def test_inspecting_needs_no_setting_and_no_store(mint, mintkey, data_home, monk
     assert result.exit_code == 0
     assert result.stdout.startswith("NOT VERIFIED: ")
     assert '"magic-link+jwt"' in result.stdout
-    assert "plan (number), iss (text), sub (text)" in result.stdout
+    assert "iss (text), sub (text)" in result.stdout
+    assert "plan (number)" in result.stdout
     assert "(in 9 min" in result.stdout
     assert "alice" not in result.stdout
 

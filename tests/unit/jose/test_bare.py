@@ -13,6 +13,8 @@ from mintkey.jose.base64url import encode
 from mintkey.jose.prepared import signing_key
 from tests.support.signing_keys import ALGORITHMS, jwk_of, key_for, other_key_for, public_jwk_of
 
+pytestmark = pytest.mark.usefixtures("with_and_without_speed")
+
 
 async def signed(algorithm, header: dict[str, Any] | None = None, payload: bytes = b"payload") -> str:
     text = f"{encode(json.dumps(header or {'alg': algorithm}).encode())}.{encode(payload)}".encode()

@@ -12,6 +12,8 @@ from mintkey.keys.document import decode, encode
 from mintkey.keys.ring import Ring, RingVersion, Tombstone
 from tests.support.rings import version
 
+pytestmark = pytest.mark.usefixtures("with_and_without_speed")
+
 RING = Ring(
     (
         version("a", created_at=0.125, activates_at=1.5, retires_at=2.0, verify_until=3.0),

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import anyio
 import typer
@@ -10,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from mintkey.cli.doctor.acceleration import Accelerator, accelerators
 from mintkey.cli.doctor.advice import advice_on, figure_of, unit_of
 from mintkey.cli.doctor.examination import Examination, RingState, examine
 from mintkey.cli.doctor.facts import effective, installed
@@ -25,7 +27,13 @@ from mintkey.health import Check, Health
 
 __all__ = ["doctor"]
 
-_Setting = tuple[str, str, str]
+
+class _Report(NamedTuple):
+    settings: Sequence[tuple[str, str, str]]
+    found: Examination
+    packages: Mapping[str, str | None]
+    accelerators: Sequence[Accelerator]
+    notes: Sequence[str]
 
 
 def doctor(
@@ -44,26 +52,33 @@ def doctor(
     ConfigurationError.raise_if(problems)
     place = find_place(settings)
     found = anyio.run(examine, settings, place)
-    in_force, packages = list(effective(settings, place)), installed()
-    said = list(notes(settings, place, found, packages))
+    packages = installed()
+    faster = accelerators(packages)
+    report = _Report(
+        settings=list(effective(settings, place)),
+        found=found,
+        packages=packages,
+        accelerators=faster,
+        notes=list(notes(settings, place, found, faster)),
+    )
     if as_json:
-        print_json(_as_json(in_force, found, packages, said))
+        print_json(_as_json(report))
     else:
-        _show(stdout(), in_force, found, packages, said)
+        _show(stdout(), report)
     if not Health(found.checks).ok:
         raise typer.Exit(ExitCode.BACKEND)
 
 
-def _as_json(
-    in_force: Sequence[_Setting], found: Examination, packages: Mapping[str, str | None], said: Sequence[str]
-) -> dict[str, object]:
+def _as_json(report: _Report) -> dict[str, object]:
+    checks = report.found.checks
     return {
-        "ok": Health(found.checks).ok,
-        "settings": {name: {"value": value, "from": origin} for name, value, origin in in_force},
-        "ring": found.ring.value,
-        "checks": {name: _check_as_json(name, check) for name, check in found.checks.items()},
-        "packages": packages,
-        "notes": said,
+        "ok": Health(checks).ok,
+        "settings": {name: {"value": value, "from": origin} for name, value, origin in report.settings},
+        "ring": report.found.ring.value,
+        "checks": {name: _check_as_json(name, check) for name, check in checks.items()},
+        "packages": report.packages,
+        "speed": {one.name: {"for": one.task, "version": one.version, "used": one.used} for one in report.accelerators},
+        "notes": report.notes,
     }
 
 
@@ -77,35 +92,37 @@ def _check_as_json(name: str, check: Check) -> dict[str, object]:
     }
 
 
-def _show(
-    console: Console,
-    in_force: Sequence[_Setting],
-    found: Examination,
-    packages: Mapping[str, str | None],
-    said: Sequence[str],
-) -> None:
+def _show(console: Console, report: _Report) -> None:
+    checks = report.found.checks
     _title(console, "Settings")
-    width = max(len(name) for name, _, _ in in_force)
-    for name, value, origin in in_force:
-        shown = Text.assemble((f"  {name:<{width}}  ", "dim"), printable(value), (f"  [{origin}]", "dim"))
-        console.print(shown, soft_wrap=True)
+    _show_facts(console, report.settings)
     _title(console, "Checks")
-    _show_checks(console, found.checks)
+    _show_checks(console, checks)
     _title(console, "Installed")
-    listed = (f"{name} {'not installed' if version is None else version}" for name, version in packages.items())
+    listed = (f"{name} {'not installed' if version is None else version}" for name, version in report.packages.items())
     _sentence(console, Text(", ".join(listed)))
-    if said:
+    _title(console, "Speed")
+    _show_facts(console, [(one.name, one.condition, f"for {one.task}") for one in report.accelerators])
+    if report.notes:
         _title(console, "Notes")
-        for note in said:
+        for note in report.notes:
             _sentence(console, Text(f"{glyphs(console).dot} {printable(note)}"))
     console.print()
-    failed = sum(not check.ok for check in found.checks.values())
+    failed = sum(not check.ok for check in checks.values())
     if failed:
-        verdict = f"{glyphs(console).no} {failed} of {len(found.checks)} checks failed"
+        verdict = f"{glyphs(console).no} {failed} of {len(checks)} checks failed"
         console.print(Text(verdict, style="bold red"))
     else:
-        more = "; no ring yet" if found.ring is RingState.NONE else ""
+        more = "; no ring yet" if report.found.ring is RingState.NONE else ""
         console.print(Text(f"{glyphs(console).yes} all is well{more}", style="bold green"))
+
+
+def _show_facts(console: Console, facts: Sequence[tuple[str, str, str]]) -> None:
+    """Each with its name, and in brackets what else there is to say."""
+    width = max(len(name) for name, _, _ in facts)
+    for name, value, more in facts:
+        shown = Text.assemble((f"  {name:<{width}}  ", "dim"), printable(value), (f"  [{more}]", "dim"))
+        console.print(shown, soft_wrap=True)
 
 
 def _show_checks(console: Console, checks: Mapping[str, Check]) -> None:

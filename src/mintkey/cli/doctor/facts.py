@@ -1,7 +1,7 @@
 """The effective settings, without anything that is secret, and what is installed."""
 
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from importlib import metadata
 
 from mintkey._version import __version__
@@ -10,12 +10,9 @@ from mintkey.cli.redaction import redacted
 from mintkey.cli.settings import Settings
 from mintkey.cli.store import Place
 
-__all__ = ["SPEED", "effective", "installed"]
+__all__ = ["effective", "installed"]
 
-_DRIVERS = ("redis", "hiredis", "sqlalchemy", "aiosqlite", "asyncpg", "cryptography", "joserfc")
-
-SPEED: Mapping[str, str] = {"pynacl": "PyNaCl", "orjson": "orjson"}
-"""The packages of the `speed` extra: what to ask for, and what to call it."""
+_PACKAGES = ("redis", "hiredis", "sqlalchemy", "aiosqlite", "asyncpg", "cryptography", "joserfc", "pynacl", "orjson")
 
 
 def effective(settings: Settings, place: Place, /) -> Iterator[tuple[str, str, str]]:
@@ -44,7 +41,7 @@ def effective(settings: Settings, place: Place, /) -> Iterator[tuple[str, str, s
 def installed() -> dict[str, str | None]:
     """The versions of what we stand on; None for what is not installed."""
     versions: dict[str, str | None] = {"python": platform.python_version(), "mintkey": __version__}
-    for name in (*_DRIVERS, *SPEED):
+    for name in _PACKAGES:
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -1,10 +1,10 @@
 """What an operator should know although nothing is broken."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from mintkey.cli import durations
+from mintkey.cli.doctor.acceleration import Accelerator, notes_on
 from mintkey.cli.doctor.examination import Examination, RingState
-from mintkey.cli.doctor.facts import SPEED
 from mintkey.cli.settings import Settings
 from mintkey.cli.store import Place
 from mintkey.keys.base import KeyState, KeyVersion
@@ -14,7 +14,7 @@ __all__ = ["notes"]
 
 
 def notes(
-    settings: Settings, place: Place, found: Examination, installed: Mapping[str, str | None], /
+    settings: Settings, place: Place, found: Examination, accelerators: Sequence[Accelerator], /
 ) -> Iterator[str]:
     """A sentence for each.
 
@@ -22,7 +22,7 @@ def notes(
         settings: What the operator set.
         place: The store.
         found: What is in it.
-        installed: The versions of packages.
+        accelerators: What the `speed` extra brings.
     """
     if found.trouble is not None:
         yield f"What could not be read says: {found.trouble}."
@@ -40,9 +40,7 @@ def notes(
     if not settings.issuer:
         yield "No issuer is set, which the token commands need: MINTKEY_ISSUER or --issuer."
     yield from _differences(settings, found.versions)
-    missing = [name for package, name in SPEED.items() if installed[package] is None]
-    if missing:
-        yield f"Signing is faster with {' and '.join(missing)}: pip install 'mintkey[speed]'."
+    yield from notes_on(accelerators)
 
 
 def _differences(settings: Settings, versions: Sequence[KeyVersion]) -> Iterator[str]:

@@ -4,12 +4,15 @@ import json
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
+from types import SimpleNamespace
 
 import anyio
 import pytest
 
+from mintkey import speed
 from mintkey.cli.doctor import facts
 from mintkey.cli.seal_file import sealer_beside
+from mintkey.jose import sodium
 from mintkey.keys import RotationPolicy, Sealer, SQLKeyProvider
 from mintkey.testing import FakeClock
 
@@ -286,9 +289,20 @@ def test_memory_and_a_missing_issuer_are_pointed_out(answer, monkeypatch):
     assert any("No issuer is set" in note for note in notes)
 
 
+def only(monkeypatch, *there):
+    """Have the machine load these packages of the speed extra and no other; metadata knows them all as 1.2.3."""
+    bindings = SimpleNamespace(crypto_sign=None, crypto_sign_open=None)
+    modules = {"PyNaCl": ("nacl.bindings", bindings), "orjson": ("orjson", SimpleNamespace(loads=json.loads))}
+    found = dict(modules[name] for name in there)
+    monkeypatch.setattr(facts.metadata, "version", lambda name: "1.2.3")
+    monkeypatch.setattr(speed, "imported", found.get)
+    monkeypatch.setattr(speed, "_version", lambda package: "1.2.3")
+    monkeypatch.setattr(sodium, "is_used", lambda: "PyNaCl" in there)
+
+
 def test_what_is_installed_is_listed(answer, mintkey, monkeypatch):
     def version(name):
-        if name == "orjson":
+        if name == "asyncpg":
             raise metadata.PackageNotFoundError(name)
         return "1.2.3"
 
@@ -296,16 +310,77 @@ def test_what_is_installed_is_listed(answer, mintkey, monkeypatch):
 
     found = answer("doctor")
 
-    assert (found["packages"]["redis"], found["packages"]["orjson"]) == ("1.2.3", None)
-    assert {"python", "mintkey", "sqlalchemy", "asyncpg"} <= set(found["packages"])
-    assert "Signing is faster with orjson: pip install 'mintkey[speed]'." in found["notes"]
-    assert "orjson not installed" in " ".join(mintkey("doctor").stdout.split())
+    assert (found["packages"]["redis"], found["packages"]["asyncpg"]) == ("1.2.3", None)
+    assert {"python", "mintkey", "sqlalchemy", "pynacl", "orjson"} <= set(found["packages"])
+    assert "asyncpg not installed" in " ".join(mintkey("doctor").stdout.split())
+
+
+def test_accelerators_at_work_are_shown(answer, mintkey, monkeypatch):
+    only(monkeypatch, "PyNaCl", "orjson")
+
+    assert answer("doctor")["speed"] == {
+        "PyNaCl": {"for": "Ed25519", "version": "1.2.3", "used": True},
+        "orjson": {"for": "JSON", "version": "1.2.3", "used": True},
+    }
+    shown = mintkey("doctor").stdout
+    assert "Speed\n  PyNaCl  1.2.3, in use  [for Ed25519]\n  orjson  1.2.3, in use  [for JSON]\n" in shown
+    assert "mintkey[speed]" not in shown
+
+
+def test_the_accelerators_of_this_machine_are_shown_as_they_are(answer):
+    """Whatever it has installed."""
+    shown = {name: one["version"] for name, one in answer("doctor")["speed"].items() if one["used"]}
+
+    assert shown == {name: version for name, version in speed.accelerators().items() if version is not None}
+
+
+@pytest.mark.parametrize(
+    ("there", "gain"),
+    [
+        ((), "Ed25519 with PyNaCl and JSON with orjson"),
+        (("orjson",), "Ed25519 with PyNaCl"),
+        (("PyNaCl",), "JSON with orjson"),
+    ],
+)
+def test_what_is_not_installed_is_fine_and_said_to_be_faster(answer, mintkey, monkeypatch, there, gain):
+    def version(name):
+        raise metadata.PackageNotFoundError(name)
+
+    only(monkeypatch, *there)
+    monkeypatch.setattr(facts.metadata, "version", version)
+
+    found = answer("doctor")
+
+    assert found["ok"]
+    assert f"There is a faster way for {gain}: pip install 'mintkey[speed]'." in found["notes"]
+    assert {name: (one["version"], one["used"]) for name, one in found["speed"].items()} == {
+        name: ("1.2.3", True) if name in there else (None, False) for name in ("PyNaCl", "orjson")
+    }
+    for name in {"PyNaCl", "orjson"} - set(there):
+        assert f"  {name}  not installed  [for " in mintkey("doctor").stdout
+
+
+@pytest.mark.parametrize(
+    ("there", "vain"), [((), ["PyNaCl", "orjson"]), (("PyNaCl",), ["orjson"]), (("orjson",), ["PyNaCl"])]
+)
+def test_what_is_installed_in_vain_is_pointed_out(answer, mintkey, monkeypatch, there, vain):
+    only(monkeypatch, *there)
+
+    found = answer("doctor")
+
+    assert found["ok"]
+    assert [note.partition(":")[0] for note in found["notes"] if "not used" in note] == [
+        f"{name} 1.2.3 is installed and not used" for name in vain
+    ]
+    assert not any("mintkey[speed]" in note for note in found["notes"])
+    for name in vain:
+        assert f"  {name}  1.2.3, not in use  [for " in mintkey("doctor").stdout
 
 
 def test_where_nothing_is_missing_nothing_is_noted(seal_keys, mintkey, answer, tmp_path, monkeypatch):
     monkeypatch.setenv("MINTKEY_STORE", f"sqlite:///{tmp_path}/tokens.db")
-    monkeypatch.setattr(facts.metadata, "version", lambda name: "1.2.3")
     mintkey("token", "mint", "magic-link")
+    only(monkeypatch, "PyNaCl", "orjson")
 
     assert answer("doctor")["notes"] == []
     assert "Notes" not in mintkey("doctor").stdout

@@ -1,0 +1,123 @@
+"""Does RSA hold the loop? `python -m benchmarks.rsa [--quick] [--json] [--uvloop]`.
+
+P7: two hundred tasks mint at once, against the same signatures made where they are asked for. P8: a rotation makes a
+new key, which takes a core for a good part of a second, and the first mint behind it opens the one that signs now.
+"""
+
+import asyncio
+import secrets
+import sys
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from benchmarks.question import ask
+from benchmarks.report import Figure, Line, Plot, Report
+from benchmarks.rounds import Scale
+from benchmarks.services import ISSUER, SESSION, keys, service
+from benchmarks.ticker import Held, Work, longest_gaps
+from mintkey import TokenService
+from mintkey.keys.base import IKeyProvider
+
+_MINTS = 200
+_SIZES = (3072, 4096)
+_MUST, _AIM = 5.0, 2.0
+_MESSAGE = secrets.token_bytes(250)
+
+
+async def measure(scale: Scale) -> Report:
+    """P7 and P8."""
+    ours, inline = await _mints(scale)
+    rotations = await _rotations(scale)
+    figures = [
+        Figure(
+            "P7", "200 RS256 mints: stall / inline stall", ours.stall / inline.stall, "x", 0.15, 0.05, at_least=False
+        ),
+        Figure("P7", "200 RS256 mints: throughput / inline", inline.time / ours.time, "x", 0.9, 1.2),
+        Figure("", "200 RS256 mints: stall", ours.stall, "ms", at_least=False),
+        Figure("", "200 RS256 mints: the worst round", ours.worst, "ms", at_least=False),
+    ]
+    for size in _SIZES:
+        held = rotations[f"rotate {size}"]
+        figures += [
+            Figure(
+                "P8", f"rotation to RSA-{size} and the next mint: stall", held.stall, "ms", _MUST, _AIM, at_least=False
+            ),
+            Figure("", f"rotation to RSA-{size} and the next mint: the worst round", held.worst, "ms", at_least=False),
+            Figure("", f"rotation to RSA-{size} and the next mint: takes", held.time * 1000, "ms", at_least=False),
+        ]
+    figures.append(Figure("", "an idle loop, for comparison: stall", rotations["idle"].stall, "ms", at_least=False))
+    return Report(tuple(figures), (_plot(ours, inline, rotations),))
+
+
+async def _mints(scale: Scale) -> tuple[Held, Held]:
+    tokens, private, count = service("RS256"), rsa.generate_private_key(65_537, 2048), scale.of(_MINTS)
+    padding, hashed = PKCS1v15(), SHA256()
+
+    async def ours() -> None:
+        await asyncio.gather(*(tokens.mint(SESSION, subject=str(number)) for number in range(count)))
+
+    async def request() -> None:
+        private.sign(_MESSAGE, padding, hashed)
+
+    async def inline() -> None:
+        await asyncio.gather(*(request() for _ in range(count)))
+
+    held = await longest_gaps({"ours": ours, "inline": inline}, scale=scale)
+    return held["ours"], held["inline"]
+
+
+async def _rotations(scale: Scale) -> dict[str, Held]:
+    """By size: rotating, and making a key where it is asked for."""
+    works: dict[str, Work] = {"idle": _idle}
+    for size in _SIZES:
+        bits = 2048 if scale.quick else size
+        provider = keys("RS256", rsa_bits=bits)
+        works[f"rotate {size}"] = _rotation(provider)
+        works[f"inline {size}"] = _generation(bits)
+    return await longest_gaps(works, scale=scale)
+
+
+async def _idle() -> None:
+    """Nothing, for as long as a rotation takes: what the machine itself does to a loop."""
+    await asyncio.sleep(0.3)
+
+
+def _rotation(provider: IKeyProvider) -> Work:
+    tokens = TokenService(issuer=ISSUER, keys=provider)
+
+    async def work() -> None:
+        await provider.rotate()
+        await tokens.mint(SESSION, subject="20")
+
+    return work
+
+
+def _generation(bits: int) -> Work:
+    async def work() -> None:
+        rsa.generate_private_key(65_537, bits)
+
+    return work
+
+
+def _plot(ours: Held, inline: Held, rotations: dict[str, Held]) -> Plot:
+    names = (f"{_MINTS} RS256 mints", *(f"rotation to RSA-{size}" for size in _SIZES))
+    return Plot(
+        "rsa-stall",
+        "Longest time in which the loop serves nobody else",
+        "",
+        "milliseconds",
+        (
+            Line("inline", names, (inline.stall, *(rotations[f"inline {size}"].stall for size in _SIZES))),
+            Line("mintkey", names, (ours.stall, *(rotations[f"rotate {size}"].stall for size in _SIZES))),
+            Line(f"at most {_MUST:.0f} ms", names, (_MUST,) * len(names), reference=True),
+        ),
+        kind="bars",
+        log_y=True,
+        values=True,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(ask(measure, sys.argv[1:]))

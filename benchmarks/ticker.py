@@ -1,0 +1,120 @@
+"""How long the event loop is held: a ticker wants its turn every millisecond, and the longest it had to wait counts."""
+
+import asyncio
+import gc
+import statistics
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from benchmarks.rounds import Scale
+
+__all__ = ["Held", "Ticker", "Work", "longest_gaps"]
+
+Work = Callable[[], Awaitable[object]]
+"""What may hold the loop."""
+
+_PERIOD = 0.001
+
+
+class Ticker:
+    """Measures the longest time between two turns that the loop gave to somebody who wants one every millisecond.
+
+    It sleeps in between, so it takes neither the core nor the interpreter from threads that work meanwhile. An idle
+    loop shows some 1.1 ms: what is told is an upper bound.
+
+    Attributes:
+        longest: Seconds, so far.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._began: asyncio.Future[None] = self._loop.create_future()
+        self._next: asyncio.TimerHandle | None = None
+        self._last = 0.0
+        self.longest: float = 0.0
+
+    async def __aenter__(self) -> Self:
+        """Return right behind a tick, so that what is measured is not diluted by a wait before it."""
+        self._next = self._loop.call_later(_PERIOD, self._begin)
+        await self._began
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None, /
+    ) -> None:
+        assert self._next is not None
+        self._next.cancel()
+        self._look()
+
+    def _begin(self) -> None:
+        self._last = time.perf_counter()
+        self._began.set_result(None)
+        self._next = self._loop.call_later(_PERIOD, self._tick)
+
+    def _tick(self) -> None:
+        self._look()
+        self._next = self._loop.call_later(_PERIOD, self._tick)
+
+    def _look(self) -> None:
+        now = time.perf_counter()
+        self.longest = max(self.longest, now - self._last)
+        self._last = now
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What some work did to the loop.
+
+    Attributes:
+        gaps: The longest gap of each round, in seconds.
+        seconds: How long the work took in each round.
+    """
+
+    gaps: tuple[float, ...]
+    seconds: tuple[float, ...]
+
+    @property
+    def stall(self) -> float:
+        """Milliseconds: the longest gap in the round in the middle."""
+        return statistics.median(self.gaps) * 1000
+
+    @property
+    def worst(self) -> float:
+        """Milliseconds: the longest gap of all rounds, with whatever else the machine did then."""
+        return max(self.gaps) * 1000
+
+    @property
+    def time(self) -> float:
+        """Seconds that the work took in the round in the middle."""
+        return statistics.median(self.seconds)
+
+
+async def longest_gaps(works: Mapping[str, Work], *, scale: Scale) -> dict[str, Held]:
+    """How each of several kinds of work holds the loop, in rounds in which each has one turn.
+
+    Args:
+        works: By name; each is also done once beforehand, unmeasured.
+        scale: How many rounds.
+    """
+    names = list(works)
+    for name in names:
+        await works[name]()
+    gaps: dict[str, list[float]] = {name: [] for name in names}
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    gc.collect()
+    gc.freeze()
+    try:
+        for turn in range(scale.rounds):
+            first = turn % len(names)
+            for name in names[first:] + names[:first]:
+                async with Ticker() as ticker:
+                    began = time.perf_counter()
+                    await works[name]()
+                    seconds[name].append(time.perf_counter() - began)
+                gaps[name].append(ticker.longest)
+    finally:
+        gc.unfreeze()
+    return {name: Held(tuple(gaps[name]), tuple(seconds[name])) for name in names}

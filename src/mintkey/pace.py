@@ -1,0 +1,116 @@
+"""Gives the event loop its turn in long runs of work that waits for nothing.
+
+A signature takes some ten to a hundred microseconds, too little for a thread of its own. Five hundred of them that are
+asked for at once would still keep everybody else waiting for a twentieth of a second. So whoever is about to work asks
+whether the run has become long; if it has, all who ask from then on wait in a queue, and the loop serves its other
+tasks between one stretch of work and the next.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from mintkey.clock import Clock, SystemClock
+
+__all__ = ["Pace"]
+
+_STRETCH = 0.002
+"""Seconds of work in a row, about; a turn of the loop costs a thousandth of that."""
+
+_LULL = 0.02
+"""Seconds without work after which a run is over for certain. Until then it may seem longer than it was, which costs a
+turn of the loop and no more."""
+
+_LOOKS = 7
+"""The clock is looked at by every eighth who asks."""
+
+
+class Pace:
+    """The pace of whoever does the same kind of work again and again.
+
+    Args:
+        clock: Tells how long a run of work takes; by default the machine's.
+
+    Example:
+        ```python
+        if pace.is_over():
+            await pace.rest()
+        work()
+        ```
+    """
+
+    __slots__ = ("_asked", "_began", "_last", "_monotonic", "_queue")
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._monotonic = (SystemClock() if clock is None else clock).monotonic
+        self._began = self._last = self._monotonic()
+        self._asked = 0
+        self._queue: _Queue | None = None
+
+    def is_over(self) -> bool:
+        """Whether the run has become long, so that whoever is about to work has to `rest` first."""
+        self._asked += 1
+        if self._asked & _LOOKS:
+            return self._queue is not None
+        now = self._monotonic()
+        if now - self._last > _LULL:
+            self._began = now
+        self._last = now
+        return self._queue is not None or now - self._began > _STRETCH
+
+    async def rest(self) -> None:
+        """Return when it is this caller's turn to work, after other tasks of the event loop had theirs."""
+        queue = self._queue
+        if queue is None or queue.loop is not asyncio.get_running_loop():
+            queue = self._queue = _Queue(self._monotonic)
+        await queue.turn()
+        self._began = self._last = self._monotonic()
+        if queue.is_empty and self._queue is queue:
+            self._queue = None
+
+
+class _Queue:
+    """Those who wait in one event loop. A few at a time go on, as many as a stretch has room for."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._monotonic = monotonic
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._is_served = False
+        self._began = 0.0
+        self._nobody_went = True
+        self._share = 1.0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody waits."""
+        return not self._waiting
+
+    async def turn(self) -> None:
+        """Wait for a turn of the loop in which there is room."""
+        while True:
+            turn = self.loop.create_future()
+            self._waiting.append(turn)
+            if not self._is_served:
+                self._is_served = True
+                self.loop.call_soon(self._serve)
+            await turn
+            now = self._monotonic()
+            if self._nobody_went:  # one goes on in every turn, however long others had the loop meanwhile
+                self._nobody_went, self._began = False, now
+                return
+            if now - self._began <= _STRETCH:
+                return
+
+    def _serve(self) -> None:
+        """Let a share of them go on, and come back behind them."""
+        took = self._monotonic() - self._began
+        self._share = max(1.0, self._share * min(2.0, max(0.5, _STRETCH / took if took > 0 else 2.0)))
+        self._nobody_went = True
+        for _ in range(min(int(self._share), len(self._waiting))):
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+        self._is_served = bool(self._waiting)
+        if self._is_served:
+            self.loop.call_soon(self._serve)

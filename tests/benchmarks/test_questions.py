@@ -1,0 +1,97 @@
+"""Every benchmark runs and answers what it should; its figures are no test."""
+
+import functools
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import plots
+from benchmarks.__main__ import QUESTIONS, Question
+from benchmarks.report import Report
+
+ROOT = Path(__file__).parents[2]
+
+# Differences of two times, which noise may turn below zero in as few turns as a test has.
+DIFFERENCES = {"growth", "guard", "imports"}
+
+# Nothing here is time, so it is known on every machine.
+BOUNDS: dict[str, dict[str, tuple[float, float]]] = {
+    # A look, the first ring, and some blocks for each process; far fewer than tokens.
+    "fleet": {
+        "store round trips a mint, 1 process": (5 / 300, 1 / 5),
+        "store round trips a mint, 2 processes": (5 / 300, 1 / 5),
+    },
+    "instructions": {
+        "EdDSA mint, above the bare signature": (1_000, 1_000_000),
+        "HS256 mint": (1_000, 1_000_000),
+        "HS256 verify": (1_000, 1_000_000),
+        "claim in Redis, 50 tasks": (1_000, 1_000_000),
+    },
+}
+
+
+@functools.cache
+def asked(name: str, *options: str) -> Report:
+    command = [sys.executable, "-m", f"benchmarks.{name}", "--quick", "--json", *options]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    assert run.returncode == 0, run.stderr
+    return Report.from_json(run.stdout)
+
+
+def test_every_target_has_its_question():
+    targets = [target for question in QUESTIONS for target in question.targets if target.startswith("P")]
+    assert sorted(targets) == sorted(f"P{number}" for number in range(1, 18))
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
+def test_a_question_answers_for_its_targets(question: Question, tmp_path: Path):
+    report = asked(question.name)
+    if report.notes and not report.figures:
+        pytest.skip(report.notes[0])
+    figures = report.figures
+    assert {figure.target for figure in figures} - {""} == set(question.targets)
+    assert len({figure.what for figure in figures}) == len(figures)
+    assert all(math.isfinite(figure.value) for figure in figures)
+    assert question.name in DIFFERENCES or all(figure.value >= 0 for figure in figures)
+    assert all(figure.must is not None for figure in figures if figure.target.startswith("P"))
+    bounds = BOUNDS.get(question.name)
+    if bounds is not None:
+        assert [figure.what for figure in figures] == list(bounds)
+        assert all(least < figure.value < most for figure, (least, most) in zip(figures, bounds.values(), strict=True))
+    for plot in plots.merged(report.plots):
+        assert plots.draw(plot, tmp_path).stat().st_size > 0
+
+
+@pytest.mark.parametrize("name", ["codecs", "caching"])
+def test_a_question_is_asked_under_uvloop_too(name: str):
+    assert [figure.what for figure in asked(name, "--uvloop").figures] == [f.what for f in asked(name).figures]
+
+
+def test_codecs_are_measured_against_everybody():
+    report = asked("codecs")
+    mint, verify = report.plots
+    names = ["bare cryptography", "mintkey", "PyJWT", "joserfc", "Authlib", "itsdangerous"]
+    for plot in (mint, verify):
+        assert sorted(line.name for line in plot.lines) == sorted(names)
+        assert {line.name: line.xs for line in plot.lines}["itsdangerous"] == ("HS256",)
+        assert all(y > 0 for line in plot.lines for y in line.ys)
+    assert {figure.what for figure in report.figures if figure.target == "P4"} == {
+        f"{algorithm} verify, times PyJWT by kid" for algorithm in ("EdDSA", "ES256", "RS256", "HS256")
+    }
+
+
+@pytest.mark.parametrize("name", ["instructions", "speed"])
+def test_what_cannot_be_measured_is_said(name: str):
+    command = [sys.executable, "-m", f"benchmarks.{name}", "--quick"]
+    environment = {**os.environ, "PATH": "", "PYTHONPATH": ""}
+    if name == "speed":
+        hidden = "import sys; sys.modules['nacl'] = None; import runpy; sys.argv[1:] = ['--quick'];"
+        command = [sys.executable, "-c", f"{hidden} runpy.run_module('benchmarks.speed', run_name='__main__')"]
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert run.returncode == 0, run.stderr
+    assert "Note: " in run.stdout
+    assert "not" in run.stdout

@@ -45,7 +45,7 @@ QUESTIONS = (
     Question("fleet", ("P16",), loop=False),
     Question("imports", ("P17",), loop=False),
     Question("stalls", ("stall",)),
-    Question("growth", ("growth",)),
+    Question("growth", ("growth",), loop=False),
     Question("features"),
     Question("instructions", loop=False),
 )

@@ -18,7 +18,7 @@ from mintkey.replay import MemoryReplayStore
 
 __all__ = ["measure"]
 
-_CALLS = 400
+_CALLS = 300
 _KNOWN = 64
 _LIFETIME = timedelta(hours=1)
 
@@ -70,7 +70,7 @@ async def measure(scale: Scale) -> Report:
             "single use": _spending(tokens, await ours.minted(tokens, calls * (scale.rounds + 1), TICKET)),
             "redeem": _redeeming(tokens, await ours.minted(tokens, calls * (scale.rounds + 1), TICKET)),
         }
-        minted = await interleaved(mints, scale=scale, calls=calls)
+        minted = await interleaved(mints, scale=scale)
         verified = await interleaved(verifies, scale=scale, calls=calls)
     figures = [
         Figure("", f"{what}: {name} / plain, time", 1 / sample.times_faster_than(samples["plain"]), at_least=False)

@@ -1,8 +1,8 @@
 """What does a mint cost the store as a fleet grows?
 
-One ring in a real server, a cap of a million mints, and 1, 8 and 32 processes that mint as fast as they can. The server
-itself counts what it was asked; every command of the ring store is a round trip of its own. A counter that is raised
-for every token would cost 1 a mint.
+One ring in a real server, a cap of a million mints, and 1, 8 and 32 processes that mint as fast as they can, with HMAC,
+which is fastest. The server itself counts what it was asked; every command of the ring store is a round trip of its
+own. A counter that is raised for every token would cost 1 a mint.
 """
 
 import sys

@@ -20,7 +20,7 @@ async def mint(url: str, count: str) -> object:
     # Many more processes than cores wait for each other longer than a look may take, and say so. What counts here is
     # what the server was asked.
     logging.getLogger("mintkey").addHandler(logging.NullHandler())
-    keys = RedisKeyProvider(url, policy=RotationPolicy(max_mints=CAP), sealer=SEALER)
+    keys = RedisKeyProvider(url, algorithm="HS256", policy=RotationPolicy(max_mints=CAP), sealer=SEALER)
     async with TokenService(issuer="https://fleet.example", keys=keys) as tokens:
         for _ in range(int(count)):
             await tokens.mint(SERVICE, subject="20")

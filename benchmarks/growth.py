@@ -68,7 +68,7 @@ async def _ring_size(scale: Scale) -> Report:
         tokens, texts = await _ring_of(scale.of(size))
         subjects[f"one {size}"] = in_tasks(_verify_with(tokens), itertools.cycle(texts[-1:]), 1)
         subjects[f"all {size}"] = in_tasks(_verify_with(tokens), itertools.cycle(texts), 1)
-    samples = await interleaved(subjects, scale=scale, calls=scale.of(1_000))
+    samples = await interleaved(subjects, scale=scale, calls=scale.of(400))
     figures: list[Figure] = []
     lines: list[Line] = []
     for kind, what in kinds.items():
@@ -136,9 +136,10 @@ async def _live_marks(scale: Scale) -> Report:
 
 
 async def _full_memory(scale: Scale, marks: int) -> MemoryReplayStore:
-    store, now = MemoryReplayStore(), datetime.now(UTC)
+    store, now, owner = MemoryReplayStore(), datetime.now(UTC), new_id()
+    until = now + timedelta(hours=1)
     for _ in range(scale.of(marks)):
-        outcome = await store.claim(new_id(), owner="somebody", issued_at=now, expires_at=now + timedelta(hours=1))
+        outcome = await store.claim(new_id(), owner=owner, issued_at=now, expires_at=until)
         assert outcome is ClaimOutcome.ACCEPTED
     return store
 
@@ -169,7 +170,7 @@ async def _batches(scale: Scale) -> Report:
         server = stack.enter_context(redis_server())
         store = await stack.enter_async_context(RedisReplayStore(server.url))
         subjects = {str(size): _batch_of(store, size) for size in _BATCHES}
-        samples = await interleaved(subjects, scale=scale, calls=scale.of(2_048))
+        samples = await interleaved(subjects, scale=scale, calls=scale.of(1_024))
     curve = [samples[str(size)] for size in _BATCHES]
     each = [sample.median for sample in curve]
     whole = [size * seconds for size, seconds in zip(_BATCHES, each, strict=True)]

@@ -15,20 +15,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.instructions_worker import MARK, TASKS
+from benchmarks.instructions_worker import MARK, READY, TASKS
 from benchmarks.question import ask
 from benchmarks.report import Figure, Report
 from benchmarks.rounds import Scale
 from tests.support.servers import running
 
-__all__ = ["measure"]
+__all__ = ["measure", "total"]
 
 _CALLS = 200
+_TOOLS = ("valgrind", "vgdb")
+_PATIENCE = 60
+"""Seconds that callgrind has to begin to count."""
 
 
 async def measure(scale: Scale) -> Report:
     """Instructions a call, if there is something to count them with."""
-    if shutil.which("valgrind") is None:
+    if not all(map(shutil.which, _TOOLS)):
         return Report((), notes=("instructions: not available, valgrind is not installed",))
     with running("valkey") as server:
         counts = _counts(str(TASKS if scale.quick else _CALLS), server.url)
@@ -41,35 +44,46 @@ async def measure(scale: Scale) -> Report:
     return Report(tuple(Figure("", what, value, unit="instr.", at_least=False) for what, value in rows.items()))
 
 
+def total(counters: str, /) -> int:
+    """All instructions in a file of counters."""
+    return next(int(line.split()[1]) for line in counters.splitlines() if line.startswith("totals:"))
+
+
 def _counts(*arguments: str) -> dict[str, float]:
     """Instructions a call, by what was done."""
     with TemporaryDirectory() as folder:
         counters = Path(folder) / "counters"
-        valgrind = ["valgrind", "--quiet", "--tool=callgrind", f"--dump-before={MARK}"]
-        command = [
-            *valgrind,
-            f"--callgrind-out-file={counters}",
-            sys.executable,
-            "-m",
-            "benchmarks.instructions_worker",
-        ]
-        run = subprocess.run(  # noqa: S603 - our own module
-            [*command, *arguments],
-            env={**os.environ, "PYTHONHASHSEED": "0"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if run.returncode:
-            raise RuntimeError(f"callgrind failed:\n{run.stderr}")
-        done: list[tuple[str, int]] = json.loads(run.stdout)
+        # Nothing is counted while modules are imported, which otherwise takes longer than all the rest.
+        options = ["--quiet", "--tool=callgrind", f"--dump-before={MARK}", "--instr-atstart=no"]
+        command = ["valgrind", *options, f"--callgrind-out-file={counters}"]
+        command += [sys.executable, "-m", "benchmarks.instructions_worker", *arguments]
+        with (
+            (Path(folder) / "errors").open("w+", encoding="utf-8") as errors,
+            subprocess.Popen(  # noqa: S603 - our own module
+                command,
+                env={**os.environ, "PYTHONHASHSEED": "0"},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            ) as worker,
+        ):
+            if worker.stdout is not None and worker.stdout.readline().strip() == READY:
+                _count(worker.pid)
+            output, _ = worker.communicate("\n")
+            if worker.returncode:
+                errors.seek(0)
+                raise RuntimeError(f"callgrind failed:\n{errors.read()}")
+        done: Sequence[tuple[str, int]] = json.loads(output)
         # The first file is what led to the first mark; the one without a number is what followed the last.
-        return {name: _total(Path(f"{counters}.{2 + n}")) / calls for n, (name, calls) in enumerate(done)}
+        files = {name: Path(f"{counters}.{2 + position}") for position, (name, _) in enumerate(done)}
+        return {name: total(files[name].read_text("utf-8", errors="replace")) / calls for name, calls in done}
 
 
-def _total(file: Path) -> int:
-    lines: Sequence[str] = file.read_text(encoding="utf-8", errors="replace").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("totals:"))
+def _count(pid: int) -> None:
+    """Have callgrind count from now on. It looks for orders now and then, so nobody has to interrupt the process."""
+    command = ["vgdb", f"--pid={pid}", "--max-invoke-ms=0", "instrumentation", "on"]
+    subprocess.run(command, capture_output=True, check=True, timeout=_PATIENCE)  # noqa: S603 - of valgrind itself
 
 
 if __name__ == "__main__":

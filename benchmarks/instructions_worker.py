@@ -1,11 +1,13 @@
 """Runs under callgrind: does things in turn, with a call that callgrind recognises between them.
 
-`python -m benchmarks.instructions_worker CALLS REDIS_URL` prints what it did, as JSON: [[name, calls], …].
+`python -m benchmarks.instructions_worker CALLS REDIS_URL` says that it is ready, waits for a line, and prints what it
+did, as JSON: [[name, calls], …].
 """
 
 import asyncio
 import json
 import os
+import select
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -21,10 +23,13 @@ from mintkey.keys.base import Algorithm
 from mintkey.replay import RedisReplayStore
 from mintkey.testing import FakeClock
 
-__all__ = ["MARK", "TASKS"]
+__all__ = ["MARK", "READY", "TASKS"]
 
 MARK = "getpgid"
 """The function of the C library that is called between one thing and the next."""
+
+READY = "ready"
+"""What it says before it begins."""
 
 TASKS = 50
 """Claims that are made at the same time."""
@@ -75,9 +80,17 @@ async def _measure(subjects: Mapping[str, Subject], calls: int) -> None:
     print(json.dumps([[name, calls] for name in subjects]))
 
 
+def _wait_for_a_line() -> None:
+    """Busily: callgrind takes orders from a process that runs."""
+    print(READY, flush=True)
+    while not select.select([sys.stdin], [], [], 0)[0]:
+        pass
+
+
 def _mark() -> None:
     os.getpgid(0)
 
 
 if __name__ == "__main__":
+    _wait_for_a_line()
     asyncio.run(main(int(sys.argv[1]), sys.argv[2]))

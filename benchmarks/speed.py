@@ -50,8 +50,7 @@ async def _samples(algorithm: Algorithm, scale: Scale) -> dict[str, tuple[Sample
         }
         found: dict[str, tuple[Sample, Sample]] = {}
         for what, (mine, limit) in subjects.items():
-            calls = scale.of(codecs.calls_of(algorithm, what))
-            samples = await interleaved({"mine": mine, "limit": limit}, scale=scale, calls=calls)
+            samples = await interleaved({"mine": mine, "limit": limit}, scale=scale)
             found[what] = samples["mine"], samples["limit"]
         return found
 

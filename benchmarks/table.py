@@ -12,7 +12,7 @@ def table(reports: Mapping[str, Report], /, *, judged: bool = True) -> str:
 
     Args:
         reports: What was measured, by event loop. The first one has the order of the rows, and its mark is the one
-            that decides; a figure that another loop misses says so.
+            that decides; a figure that another loop misses says so. Where a loop makes no difference it has a dash.
         judged: Whether to say which targets are met; in quick mode nothing is known about that.
     """
     loops = list(reports)
@@ -44,7 +44,7 @@ def _row(figures: Sequence[Figure | None], *, judged: bool) -> tuple[str, ...]:
     sign = "≥" if known.at_least else "≤"
     goals = ("" if goal is None else f"{sign} {goal:g}" for goal in (known.must, known.aim))
     values = (
-        text for f in figures for text in (("", "") if f is None else (number(f.value), f.mark if judged else ""))
+        text for f in figures for text in (("–", "") if f is None else (number(f.value), f.mark if judged else ""))
     )
     return (known.target, known.what, known.unit, *goals, *values)
 

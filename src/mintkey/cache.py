@@ -1,22 +1,20 @@
 """A bounded memory of tokens whose signature was checked, for purposes that are verified many times."""
 
-from typing import Any, NamedTuple, cast
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, cast
 
 from mintkey.errors import ConfigurationError
 from mintkey.purpose import Purpose
-from mintkey.tokens import Authentic
+from mintkey.tokens import Found
 
 __all__ = ["VerificationCache"]
 
 _CONTAINERS = (dict, list)
 
 
-class _Entry(NamedTuple):
-    """What was found, for which purpose, and whether the private claims hold no object that somebody could change."""
-
-    found: Authentic
-    purpose: Purpose[Any]
-    is_flat: bool
+_Entry = tuple[Found, Purpose[Any], bool]
+"""What was found, for which purpose, and whether it holds no object that somebody could change."""
 
 
 class VerificationCache:
@@ -45,7 +43,7 @@ class VerificationCache:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(entries={len(self._entries)}, max_entries={self._max_entries})"
 
-    def get(self, token: object, purpose: Purpose[Any], /) -> tuple[Authentic, dict[str, Any]] | None:
+    def get(self, token: object, purpose: Purpose[Any], /) -> tuple[Found, dict[str, Any]] | None:
         """What is known of this very text for this very purpose, and its private claims, the caller's to keep."""
         entry = self._entries.get(token) if isinstance(token, str) else None
         if entry is None:
@@ -53,17 +51,27 @@ class VerificationCache:
         found, known_purpose, is_flat = entry
         if known_purpose is not purpose and known_purpose != purpose:
             return None
-        return found, found.private.copy() if is_flat else _copy_of(found.private)
+        if is_flat:
+            return found, found[4].copy()
+        own = _copy_of_found(found)
+        return own, own[4]
 
-    def put(self, token: str, purpose: Purpose[Any], found: Authentic, /) -> None:
+    def put(self, token: str, purpose: Purpose[Any], found: Found, /) -> None:
         """Remember a token; the oldest makes room."""
         if len(self._entries) >= self._max_entries and token not in self._entries:
             del self._entries[next(iter(self._entries))]
-        is_flat = not any(isinstance(value, _CONTAINERS) for value in found.private.values())
-        self._entries[token] = _Entry(found._replace(private=_copy_of(found.private)), purpose, is_flat)
+        values = *found[3].values(), *found[4].values()
+        is_flat = not any(isinstance(value, _CONTAINERS) for value in values)
+        self._entries[token] = _copy_of_found(found), purpose, is_flat
 
 
-def _copy_of(claims: dict[str, Any]) -> dict[str, Any]:
+def _copy_of_found(found: Found) -> Found:
+    """The same, made of objects that nobody else can change."""
+    registered, purpose, kid, headers, private = found
+    return registered, purpose, kid, MappingProxyType(_copy_of(headers)), _copy_of(private)
+
+
+def _copy_of(claims: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _copy_of_value(value) for name, value in claims.items()}
 
 

@@ -4,16 +4,15 @@ import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 from mintkey.claims import strict_json
 from mintkey.claims.registered import REGISTERED
 from mintkey.claims.template import ClaimsTemplate
 from mintkey.errors import ClaimError, ConfigurationError
 from mintkey.purpose import Purpose, names
-from mintkey.records import maker
 
-__all__ = ["Draft", "Form", "check_headers"]
+__all__ = ["Draft", "Form", "check_headers", "payload_of"]
 
 C = TypeVar("C")
 
@@ -23,37 +22,21 @@ _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 _ZERO = timedelta(0)
 
 
-class Draft(NamedTuple):
-    """The text of one claim set, but for what the moment of signing adds.
+Draft = tuple[bytes, bytes, float, str | None]
+"""The text of one claim set, but for what the moment of signing adds: up to and including the name of `iat`, behind the
+value of `jti`, the lifetime in seconds, and the `jti` if the caller chose it."""
 
-    Attributes:
-        before: Up to and including the name of `iat`.
-        after: Behind the value of `jti`.
-        lifetime: In seconds.
-        token_id: The `jti`; None: a new one is drawn.
+
+def payload_of(draft: Draft, token_id: str, now: float, /) -> tuple[bytes, float]:
+    """The payload of a token issued now, and its `exp` in seconds since the epoch.
+
+    `iat` is rounded down to whole seconds: every comparison with it, the store's fence included, counts on that.
     """
-
-    before: bytes
-    after: bytes
-    lifetime: float
-    token_id: str | None
-
-    def __repr__(self) -> str:
-        # Claims and subjects are people's data and stay out of logs.
-        return "Draft(…)"
-
-    def payload(self, *, now: float, token_id: str) -> tuple[bytes, float]:
-        """The payload of a token issued now, and its `exp` in seconds since the epoch.
-
-        `iat` is rounded down to whole seconds: every comparison with it, the store's fence included, counts on that.
-        """
-        issued_at = math.floor(now)
-        expires_at = issued_at + self.lifetime
-        exp, jti = str(expires_at).encode(), strict_json.encode_text(token_id)
-        return b'%b%d,"exp":%b,"jti":%b%b' % (self.before, issued_at, exp, jti, self.after), expires_at
-
-
-_draft = maker(Draft)
+    before, after, lifetime, _ = draft
+    issued_at = math.floor(now)
+    expires_at = issued_at + lifetime
+    exp, jti = str(expires_at).encode(), strict_json.encode_text(token_id)
+    return b'%b%d,"exp":%b,"jti":%b%b' % (before, issued_at, exp, jti, after), expires_at
 
 
 class Form(Generic[C]):
@@ -131,7 +114,7 @@ class Form(Generic[C]):
             after = b"," + strict_json.dumps(others)[1:] if others else b"}"
             if token_id is not None:
                 strict_json.encode_text(token_id)
-            return _draft((self._template.begin(subject, aud), after, seconds, token_id))
+            return self._template.begin(subject, aud), after, seconds, token_id
         except strict_json.StrictJSONError as error:
             raise ConfigurationError(f"{purpose.name}: the claims cannot be written as JSON: {error}") from None
 

@@ -21,8 +21,8 @@ _LULL = 0.02
 """Seconds without work after which a run is over for certain. Until then it may seem longer than it was, which costs a
 turn of the loop and no more."""
 
-_LOOKS = 7
-"""The clock is looked at by every eighth who asks."""
+_UNASKED = 7
+"""So many may begin without asking, of those who do little at a time: a look at the clock is not for nothing."""
 
 
 class Pace:
@@ -31,32 +31,35 @@ class Pace:
     Args:
         clock: Tells how long a run of work takes; by default the machine's.
 
+    Attributes:
+        free: How many may still begin without asking.
+
     Example:
         ```python
-        if pace.is_over():
+        pace.free -= 1
+        if pace.free < 0 and pace.is_over():
             await pace.rest()
         work()
         ```
     """
 
-    __slots__ = ("_asked", "_began", "_last", "_monotonic", "_queue")
+    __slots__ = ("_began", "_last", "_monotonic", "_queue", "free")
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._monotonic = (SystemClock() if clock is None else clock).monotonic
         self._began = self._last = self._monotonic()
-        self._asked = 0
+        self.free = 0
         self._queue: _Queue | None = None
 
     def is_over(self) -> bool:
         """Whether the run has become long, so that whoever is about to work has to `rest` first."""
-        self._asked += 1
-        if self._asked & _LOOKS:
-            return self._queue is not None
         now = self._monotonic()
         if now - self._last > _LULL:
             self._began = now
         self._last = now
-        return self._queue is not None or now - self._began > _STRETCH
+        is_over = self._queue is not None or now - self._began > _STRETCH
+        self.free = 0 if is_over else _UNASKED
+        return is_over
 
     async def rest(self) -> None:
         """Return when it is this caller's turn to work, after other tasks of the event loop had theirs."""

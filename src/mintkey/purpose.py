@@ -221,23 +221,36 @@ class PurposeTable(Generic[T]):
 
     Args:
         make: Prepares it.
+
+    Attributes:
+        find: What was prepared, by the `id` of its purpose; None if that was not met yet.
+
+    Example:
+        >>> sizes = PurposeTable(lambda purpose: len(purpose.name))
+        >>> login = Purpose("login", lifetime=timedelta(minutes=10))
+        >>> sizes.find(id(login)) or sizes.add(login)
+        5
     """
 
-    __slots__ = ("_made", "_make")
+    __slots__ = ("_made", "_make", "_met", "find")
 
     def __init__(self, make: Callable[[Purpose[Any]], T], /) -> None:
         self._make = make
-        self._made: dict[int, tuple[Purpose[Any], T]] = {}
+        self._made: dict[int, T] = {}
+        self._met: list[Purpose[Any]] = []
+        self.find = self._made.get
 
     def __getitem__(self, purpose: Purpose[Any], /) -> T:
-        found = self._made.get(id(purpose))
-        return self._add(purpose) if found is None else found[1]
+        found = self.find(id(purpose))
+        return self.add(purpose) if found is None else found
 
-    def _add(self, purpose: Purpose[Any]) -> T:
+    def add(self, purpose: Purpose[Any], /) -> T:
+        """Prepare it for a purpose that was not met yet, and keep it."""
         if len(self._made) >= _KEPT:  # somebody makes a purpose for every call
             self._made.clear()
-        made = self._make(purpose)
-        self._made[id(purpose)] = (purpose, made)  # the purpose too: as long as it is here, nobody else has its id
+            self._met.clear()
+        made = self._made[id(purpose)] = self._make(purpose)
+        self._met.append(purpose)  # as long as it is here, nobody else has its id
         return made
 
 

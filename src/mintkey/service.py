@@ -14,7 +14,7 @@ from mintkey.clock import Clock, from_timestamp
 from mintkey.errors import ConfigurationError, MintkeyError
 from mintkey.events import Hook, Minted
 from mintkey.health import Check, Health, SelfChecking
-from mintkey.issuing import Draft, Form, check_headers
+from mintkey.issuing import Draft, Form, check_headers, payload_of
 from mintkey.jose.batches import sign_all
 from mintkey.jose.compact import assemble, compose, header_segment
 from mintkey.keys.base import Algorithm, IKeyProvider, JWKSet, KeyState, Maintained, SigningKey
@@ -89,7 +89,9 @@ class TokenService(TokenVerifier):
         self._provider = keys
         self._upkeep: asyncio.Task[None] | None = None
         self._headers: dict[tuple[str, str], bytes] = {}
-        self._forms: PurposeTable[Form[Any]] = PurposeTable(lambda purpose: Form(purpose, self._templates[purpose]))
+        self._forms: PurposeTable[Form[Any]] = PurposeTable(
+            lambda purpose: Form(purpose, self._templates.find(id(purpose)) or self._templates.add(purpose))
+        )
 
     @classmethod
     def from_url(
@@ -186,7 +188,8 @@ class TokenService(TokenVerifier):
                 `key_exhausted`).
             ReplayStoreError: The store of a stateful purpose cannot be opened (`replay_unavailable`).
         """
-        form, longest = self._forms[purpose], self._provider.max_token_age
+        form = self._forms.find(id(purpose)) or self._forms.add(purpose)
+        longest = self._provider.max_token_age
         draft = form.fill(
             subject=subject,
             claims=claims,
@@ -202,8 +205,10 @@ class TokenService(TokenVerifier):
         if not self._all_is_open:
             await self._open_for(purpose)
         grant = await self._provider.acquire(1, kid=kid)
-        if self._pace.is_over():
-            await self._pace.rest()
+        pace = self._pace
+        pace.free -= 1
+        if pace.free < 0 and pace.is_over():
+            await pace.rest()
         key = grant.key
         unsigned = self._written(draft, purpose, key, headers)
         token = self._signed(unsigned, await key.sign(unsigned[0]), purpose, key)
@@ -287,12 +292,15 @@ class TokenService(TokenVerifier):
         await super().aclose()
 
     async def _fill_all(self, purpose: Purpose[C], requests: Iterable[MintRequest[C]]) -> list[Draft]:
-        form, longest = self._forms[purpose], self._provider.max_token_age
+        form = self._forms.find(id(purpose)) or self._forms.add(purpose)
+        longest = self._provider.max_token_age
         drafts: list[Draft] = []
         problems: list[str] = []
+        pace = self._pace
         for position, request in enumerate(requests):
-            if self._pace.is_over():
-                await self._pace.rest()
+            pace.free -= 1
+            if pace.free < 0 and pace.is_over():
+                await pace.rest()
             try:
                 drafts.append(
                     form.fill(
@@ -321,8 +329,8 @@ class TokenService(TokenVerifier):
     def _written(
         self, draft: Draft, purpose: Purpose[Any], key: SigningKey, headers: Mapping[str, object] | None
     ) -> _Unsigned:
-        token_id = draft.token_id or ids.new_id()
-        payload, expires_at = draft.payload(now=self._clock.time(), token_id=token_id)
+        token_id = draft[3] or ids.new_id()
+        payload, expires_at = payload_of(draft, token_id, self._time())
         return compose(self._header(purpose, key, headers), payload), token_id, expires_at
 
     def _signed(self, unsigned: _Unsigned, signature: bytes, purpose: Purpose[Any], key: SigningKey) -> MintedToken:

@@ -30,10 +30,11 @@ class Mark:
     expires_at: datetime
 
     def __init__(self, claims: RegisteredClaims, purpose: Purpose[Any]) -> None:
-        self.name = mark_name(claims.issuer, purpose.name, claims.token_id)
-        self.issued_at = from_timestamp(claims.issued_at)
+        issuer, _, _, token_id, issued_at, _, expires_at, _ = claims
+        self.name = mark_name(issuer, purpose.name, token_id)
+        self.issued_at = from_timestamp(issued_at)
         # Not exp: a token that is accepted within the leeway must still be remembered.
-        self.expires_at = from_timestamp(claims.expires_at) + purpose.leeway
+        self.expires_at = from_timestamp(expires_at + purpose.rules.leeway)
 
 
 class Spender:
@@ -43,45 +44,41 @@ class Spender:
         self._store = store
         self._issuer = issuer
 
-    async def look(self, mark: Mark) -> None:
+    async def look(self, claims: RegisteredClaims, purpose: Purpose[Any]) -> None:
         """Refuse a token that was spent or revoked, changing nothing; a reservation does not matter.
 
         Raises:
             TokenReplayedError: Spent (`replayed`), or nobody can know (`replay_unprovable`).
-            TokenRevokedError: Revoked (`revoked`).
+            TokenRevokedError: It, or everything of its subject, was revoked (`revoked`).
             ReplayStoreError: The store cannot answer (`replay_unavailable`).
         """
+        if purpose.revocable:
+            await self._check_subject(claims, purpose)
+        mark = Mark(claims, purpose)
         status = await self._store.status(mark.name, issued_at=mark.issued_at)
         if status not in _HARMLESS:
             raise _refusal(status)
 
-    async def check_subject(self, claims: RegisteredClaims, purpose: Purpose[Any]) -> None:
-        """Refuse a token that was issued before the cut-off of its subject.
-
-        Raises:
-            TokenRevokedError: It was (`revoked`).
-            ReplayStoreError: The store cannot answer (`replay_unavailable`).
-        """
-        if claims.subject is None or not isinstance(self._store, RevocationStore):
-            return
-        before = await self._store.cut_off_before(subject_name(self._issuer, purpose.name, claims.subject))
-        if before is not None and claims.issued_at < before.timestamp():
-            raise TokenRevokedError("everything of the token's subject was revoked")
-
-    async def claim(self, mark: Mark, *, owner: str, lease: timedelta | None = None) -> None:
-        """Spend a token, or reserve it for the lease.
+    async def claim(
+        self, claims: RegisteredClaims, purpose: Purpose[Any], *, owner: str, lease: timedelta | None = None
+    ) -> Mark:
+        """Spend a token, or reserve it for the lease; its mark.
 
         Raises:
             TokenReplayedError: Spent before (`replayed`), or nobody can know (`replay_unprovable`).
-            TokenRevokedError: Revoked (`revoked`).
+            TokenRevokedError: It, or everything of its subject, was revoked (`revoked`).
             ReplayStoreError: Reserved by somebody else (`token_reserved`), or the store cannot answer
                 (`replay_unavailable`, `replay_outcome_unknown`).
         """
+        if purpose.revocable:
+            await self._check_subject(claims, purpose)
+        mark = Mark(claims, purpose)
         outcome = await self._store.claim(
             mark.name, owner=owner, issued_at=mark.issued_at, expires_at=mark.expires_at, lease=lease
         )
         if outcome is not ClaimOutcome.ACCEPTED:
             raise _refusal(outcome)
+        return mark
 
     async def commit(self, mark: Mark, *, owner: str) -> None:
         """Turn a reservation into a spent mark.
@@ -115,6 +112,14 @@ class Spender:
             before=before,
             expires_at=before + purpose.lifetime + purpose.leeway,
         )
+
+    async def _check_subject(self, claims: RegisteredClaims, purpose: Purpose[Any]) -> None:
+        _, subject, _, _, issued_at, *_ = claims
+        if subject is None or not isinstance(self._store, RevocationStore):
+            return
+        before = await self._store.cut_off_before(subject_name(self._issuer, purpose.name, subject))
+        if before is not None and issued_at < before.timestamp():
+            raise TokenRevokedError("everything of the token's subject was revoked")
 
 
 _HARMLESS = frozenset({ClaimStatus.UNUSED, ClaimStatus.RESERVED})

@@ -3,20 +3,18 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Generic, NamedTuple, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from mintkey.claims.registered import RegisteredClaims
 from mintkey.clock import from_timestamp
 from mintkey.frozen import frozen
-from mintkey.records import maker
 
 __all__ = [
-    "Authentic",
+    "Found",
     "MintRequest",
     "MintedToken",
     "PeekedToken",
     "VerifiedToken",
-    "authentic",
     "peeked",
     "verified",
 ]
@@ -99,20 +97,9 @@ class MintRequest(Generic[C]):
         return f"{type(self).__name__}(…)"
 
 
-class Authentic(NamedTuple):
-    """What does not change about a token once its signature was found good for a purpose."""
-
-    purpose: str
-    key_id: str
-    claims: RegisteredClaims
-    private: dict[str, Any]
-    headers: Mapping[str, Any]
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(purpose={self.purpose!r}, key_id={self.key_id!r})"
-
-
-authentic = maker(Authentic)
+Found = tuple[RegisteredClaims, str, str, Mapping[str, Any], dict[str, Any]]
+"""What does not change about a token once its signature was found good for a purpose: the registered claims, the
+purpose's name, the `kid`, the private header members and the private claims."""
 
 
 @frozen
@@ -121,7 +108,7 @@ class _SeenToken(Generic[C]):
 
     __slots__ = ("_found", "claims")
 
-    _found: Authentic
+    _found: Found
     claims: C
 
     def __init__(
@@ -140,59 +127,58 @@ class _SeenToken(Generic[C]):
         headers: Mapping[str, Any],
     ) -> None:
         times = issued_at.timestamp(), None, expires_at.timestamp()
-        registered = RegisteredClaims(issuer, subject, audience, id, *times, scopes)
-        _set_found(self, Authentic(purpose, key_id, registered, {}, headers))
+        _set_found(self, ((issuer, subject, audience, id, *times, scopes), purpose, key_id, headers, {}))
         _set_claims(self, claims)
 
     @property
     def subject(self) -> str | None:
         """The `sub`, if there is one."""
-        return self._found.claims.subject
+        return self._found[0][1]
 
     @property
     def issuer(self) -> str:
         """The `iss`."""
-        return self._found.claims.issuer
+        return self._found[0][0]
 
     @property
     def audience(self) -> tuple[str, ...]:
         """The `aud`, as a tuple; empty if there is none."""
-        return self._found.claims.audience
+        return self._found[0][2]
 
     @property
     def scopes(self) -> frozenset[str]:
         """The `scope`, whole words."""
-        return self._found.claims.scopes
+        return self._found[0][7]
 
     @property
     def id(self) -> str:
         """The `jti`."""
-        return self._found.claims.token_id
+        return self._found[0][3]
 
     @property
     def issued_at(self) -> datetime:
         """The `iat`, an aware UTC datetime."""
-        return from_timestamp(self._found.claims.issued_at)
+        return from_timestamp(self._found[0][4])
 
     @property
     def expires_at(self) -> datetime:
         """The `exp`, an aware UTC datetime."""
-        return from_timestamp(self._found.claims.expires_at)
+        return from_timestamp(self._found[0][6])
 
     @property
     def purpose(self) -> str:
         """The purpose's name."""
-        return self._found.purpose
+        return self._found[1]
 
     @property
     def key_id(self) -> str:
         """The `kid`."""
-        return self._found.key_id
+        return self._found[2]
 
     @property
     def headers(self) -> Mapping[str, Any]:
         """The private header members that the purpose allows."""
-        return self._found.headers
+        return self._found[3]
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -204,19 +190,21 @@ class _SeenToken(Generic[C]):
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
         """Survive a queue or a process pool."""
-        return _seen, (type(self), self._found, self.claims)
+        nothing: dict[str, Any] = {}
+        return _seen, (type(self), (*self._found[:4], nothing), self.claims)
 
     def __repr__(self) -> str:
         return _describe(self, self.purpose, self.id, self.key_id, self.expires_at)
 
 
 # Instances are frozen, so plain assignment is not to be had; `object.__setattr__` takes three times as long as these.
+_new: Any = object.__new__
 _set_found = vars(_SeenToken)["_found"].__set__
 _set_claims = vars(_SeenToken)["claims"].__set__
 
 
-def _seen(kind: type[Any], found: Authentic, claims: object) -> Any:
-    seen = object.__new__(kind)
+def _seen(kind: type[Any], found: Found, claims: object) -> Any:
+    seen = _new(kind)
     _set_found(seen, found)
     _set_claims(seen, claims)
     return seen
@@ -250,13 +238,15 @@ class PeekedToken(_SeenToken[C]):
     __slots__ = ()
 
 
-def verified(found: Authentic, claims: C, /) -> VerifiedToken[C]:
+def verified(found: Found, claims: C, /) -> VerifiedToken[C]:
     """The value for a token that passed every check, with its typed claims."""
-    token: VerifiedToken[C] = _seen(VerifiedToken, found, claims)
+    token: VerifiedToken[C] = _new(VerifiedToken)
+    _set_found(token, found)
+    _set_claims(token, claims)
     return token
 
 
-def peeked(found: Authentic, claims: C, /) -> PeekedToken[C]:
+def peeked(found: Found, claims: C, /) -> PeekedToken[C]:
     """The value for a token that passed every check but was not spent, with its typed claims."""
     token: PeekedToken[C] = _seen(PeekedToken, found, claims)
     return token

@@ -21,15 +21,16 @@ from mintkey.errors import (
     PurposeMismatchError,
 )
 from mintkey.events import BackendDegraded, Event, Hook, Rejected, Revoked, Spent, Verified, emit
-from mintkey.jose.compact import CompactToken, HeaderCache, authenticate, parse, same_typ
-from mintkey.keys.base import KeyResolver, VerificationKey
+from mintkey.jose.compact import HeaderCache, authenticate, split
+from mintkey.jose.header import Header, read_own_header, same_typ
+from mintkey.keys.base import KeyResolver
 from mintkey.opening import Openings
 from mintkey.pace import Pace
 from mintkey.purpose import Purpose, PurposeTable
 from mintkey.replay.base import ReplayStore
 from mintkey.replay.marks import mark_name
 from mintkey.spending import Mark, Spender
-from mintkey.tokens import Authentic, PeekedToken, VerifiedToken, authentic, peeked, verified
+from mintkey.tokens import Found, PeekedToken, VerifiedToken, peeked, verified
 
 __all__ = ["TokenVerifier"]
 
@@ -79,6 +80,7 @@ class TokenVerifier:
         self._keys = keys
         self._replay = replay
         self._clock: Clock = SystemClock() if clock is None else clock
+        self._time = self._clock.time
         self._hooks = tuple(hooks)
         self._cache = cache
         self._max_token_bytes = max_token_bytes
@@ -104,10 +106,19 @@ class TokenVerifier:
             BackendError: Keys or marks cannot be read: nobody knows (`keys_unavailable`, `replay_unavailable`).
             ConfigurationError: A stateful purpose without a store (`configuration`).
         """
+        if scopes:
+            _refuse_one_string(scopes)
         try:
-            found, claims = await self._check(token, purpose, scopes)
+            known = None if self._cache is None else self._cache.get(token, purpose)
+            if known is None:
+                found = await self._authentic(token, purpose)
+                claims = self._admitted(found, found[4], purpose, scopes)
+            else:
+                found, private = known
+                await self._keys.resolve(found[2])
+                claims = self._admitted(found, private, purpose, scopes)
             if purpose.stateful:
-                await self._spender_for(purpose).look(Mark(found.claims, purpose))
+                await self._spender_for(purpose).look(found[0], purpose)
         except (InvalidTokenError, BackendError) as error:
             self._reject(purpose, error)
             raise
@@ -127,19 +138,26 @@ class TokenVerifier:
                 `replay_unavailable`, `replay_outcome_unknown`, `token_reserved`).
             ConfigurationError: A stateful purpose without a store (`configuration`).
         """
+        if scopes:
+            _refuse_one_string(scopes)
         try:
-            found, claims = await self._check(token, purpose, scopes)
-            if purpose.single_use:
-                await self._spender_for(purpose).claim(Mark(found.claims, purpose), owner=ids.new_id())
-            elif purpose.revocable:
-                await self._spender_for(purpose).look(Mark(found.claims, purpose))
+            known = None if self._cache is None else self._cache.get(token, purpose)
+            if known is None:
+                found = await self._authentic(token, purpose)
+                claims = self._admitted(found, found[4], purpose, scopes)
+            else:
+                found, private = known
+                await self._keys.resolve(found[2])
+                claims = self._admitted(found, private, purpose, scopes)
+            if purpose.stateful:
+                await self._settle(found[0], purpose)
         except (InvalidTokenError, BackendError) as error:
             self._reject(purpose, error)
             raise
         if self._hooks:
-            self._tell(Verified(purpose=purpose.name, key_id=found.key_id))
+            self._tell(Verified(purpose=purpose.name, key_id=found[2]))
             if purpose.single_use:
-                self._tell(Spent(purpose=purpose.name, key_id=found.key_id))
+                self._tell(Spent(purpose=purpose.name, key_id=found[2]))
         return verified(found, claims)
 
     def redeem(
@@ -174,6 +192,7 @@ class TokenVerifier:
                 await charge_the_card(approved.subject)
             ```
         """
+        _refuse_one_string(scopes)
         if not purpose.single_use:
             raise ConfigurationError(f"{purpose.name}: redeem is for single-use purposes, use verify")
         if lease <= timedelta(0):
@@ -193,12 +212,11 @@ class TokenVerifier:
         spender = self._revoker_for(purpose)
         await self._open_for(purpose)
         try:
-            compact = self._parse(token, purpose)
-            found = self._authenticate(compact, await self._keys.resolve(compact.header.kid), purpose)
+            registered, *_ = await self._authentic(token, purpose)
         except (InvalidTokenError, BackendError) as error:
             self._reject(purpose, error)
             raise
-        mark = Mark(found.claims, purpose)
+        mark = Mark(registered, purpose)
         if self._clock.time() < mark.expires_at.timestamp():
             await spender.revoke(mark.name, expires_at=mark.expires_at)
         self._tell(Revoked(purpose=purpose.name, what="token"))
@@ -280,45 +298,44 @@ class TokenVerifier:
             await self._openings.enter(self._replay)
         self._all_is_open = self._replay is None or self._replay in self._openings
 
-    async def _check(self, token: str, purpose: Purpose[C], scopes: Collection[str]) -> tuple[Authentic, C]:
-        if isinstance(scopes, str):
-            raise ConfigurationError("scopes must be a collection of scopes, not one string")
+    async def _authentic(self, token: str, purpose: Purpose[Any]) -> Found:
+        """What a token says, once its signature was found good."""
         if self._spender is None and purpose.stateful:
             self._spender_for(purpose)  # a mistake of ours is told before anything is said about the token
         if not self._all_is_open:
             await self._open_for(purpose)
-        known = None if self._cache is None else self._cache.get(token, purpose)
-        if known is not None:
-            found, private = known
-            await self._keys.resolve(found.key_id)
-        else:
-            if self._pace.is_over():
-                await self._pace.rest()
-            compact = self._parse(token, purpose)
-            found = self._authenticate(compact, await self._keys.resolve(compact.header.kid), purpose)
-            private = found.private
-            if self._cache is not None and not purpose.single_use:
-                self._cache.put(token, purpose, found)
-        check_times(found.claims, purpose.rules, now=self._clock.time())
-        if scopes:
-            check_scopes(found.claims, scopes)
-        claims = purpose.codec.decode(private)
-        if purpose.revocable:
-            await self._spender_for(purpose).check_subject(found.claims, purpose)
-        return found, claims
-
-    def _parse(self, token: str, purpose: Purpose[Any]) -> CompactToken:
-        return parse(token, max_bytes=self._max_token_bytes, allowed_headers=purpose.headers, cache=self._known_headers)
-
-    def _authenticate(self, compact: CompactToken, key: VerificationKey, purpose: Purpose[Any]) -> Authentic:
-        authenticate(compact, key)
-        if not compact.header_is_known:
-            self._known_headers.remember(compact)
-        _, kid, typ, headers = compact.header
+        pace = self._pace
+        pace.free -= 1
+        if pace.free < 0 and pace.is_over():
+            await pace.rest()
+        signed, segment, payload, signature = split(token, self._max_token_bytes)
+        known = self._known_headers.find(segment)
+        alg, kid, typ, headers = read_own_header(segment, purpose.headers) if known is None else known
+        authenticate(alg, await self._keys.resolve(kid), signed, signature)
+        if known is None:
+            self._known_headers.remember(segment, Header(alg, kid, typ, headers))
         if typ != purpose.typ and not same_typ(typ, purpose.typ):
             raise PurposeMismatchError("the token was minted for another purpose")
-        claims, private = self._templates[purpose].recognise(compact.payload) or self._read(compact.payload, purpose)
-        return authentic((purpose.name, kid, claims, private, headers))
+        template = self._templates.find(id(purpose)) or self._templates.add(purpose)
+        registered, private = template.recognise(payload) or self._read(payload, purpose)
+        found = registered, purpose.name, kid, headers, private
+        if self._cache is not None and not purpose.single_use:
+            self._cache.put(token, purpose, found)
+        return found
+
+    def _admitted(self, found: Found, private: dict[str, Any], purpose: Purpose[C], scopes: Collection[str]) -> C:
+        """The typed claims of a token whose time it is and whose scopes suffice."""
+        check_times(found[0], purpose.rules, self._time())
+        if scopes:
+            check_scopes(found[0], scopes)
+        return purpose.codec.decode(private)
+
+    async def _settle(self, registered: RegisteredClaims, purpose: Purpose[Any]) -> None:
+        spender = self._spender_for(purpose)
+        if purpose.single_use:
+            await spender.claim(registered, purpose, owner=ids.new_id())
+        else:
+            await spender.look(registered, purpose)
 
     def _read(self, payload: bytes, purpose: Purpose[Any]) -> tuple[RegisteredClaims, dict[str, Any]]:
         try:
@@ -339,13 +356,13 @@ class TokenVerifier:
     ) -> AsyncGenerator[VerifiedToken[C], None]:
         owner, spender = ids.new_id(), self._spender_for(purpose)
         try:
-            found, claims = await self._check(token, purpose, scopes)
-            mark = Mark(found.claims, purpose)
-            await spender.claim(mark, owner=owner, lease=lease)
+            found = await self._authentic(token, purpose)  # for single use, so never cached
+            claims = self._admitted(found, found[4], purpose, scopes)
+            mark = await spender.claim(found[0], purpose, owner=owner, lease=lease)
         except (InvalidTokenError, BackendError) as error:
             self._reject(purpose, error)
             raise
-        self._tell(Verified(purpose=purpose.name, key_id=found.key_id))
+        self._tell(Verified(purpose=purpose.name, key_id=found[2]))
         try:
             yield verified(found, claims)
         except Exception:
@@ -356,7 +373,7 @@ class TokenVerifier:
         except (InvalidTokenError, BackendError) as error:
             self._reject(purpose, error)
             raise
-        self._tell(Spent(purpose=purpose.name, key_id=found.key_id))
+        self._tell(Spent(purpose=purpose.name, key_id=found[2]))
 
     async def _give_back(self, spender: Spender, mark: Mark, owner: str, purpose: Purpose[Any]) -> None:
         try:
@@ -383,3 +400,8 @@ class TokenVerifier:
     def _tell(self, event: Event) -> None:
         if self._hooks:
             emit(self._hooks, event)
+
+
+def _refuse_one_string(scopes: Collection[str]) -> None:
+    if isinstance(scopes, str):
+        raise ConfigurationError("scopes must be a collection of scopes, not one string")

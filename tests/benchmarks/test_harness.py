@@ -13,6 +13,8 @@ from benchmarks import SPEED, WITHOUT, plots
 from benchmarks.report import Figure, Line, Plot, Report
 from benchmarks.rounds import Sample, Scale, Subject, interleaved, repeated
 from benchmarks.table import number, table
+from benchmarks.ticker import Held
+from tests.benchmarks.needs import require
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,6 +62,27 @@ async def test_each_round_gives_everybody_one_turn_in_another_order():
     assert {name: len(sample.seconds) for name, sample in samples.items()} == dict.fromkeys("abc", Scale().rounds)
 
 
+async def test_a_slice_of_time_is_as_long_for_everybody(monkeypatch: pytest.MonkeyPatch):
+    now = 0.0
+    turns: dict[str, list[int]] = {"quick": [], "slow": []}
+
+    def subject(name: str, seconds: float) -> Subject:
+        async def run(calls: int) -> None:
+            nonlocal now
+            turns[name].append(calls)
+            now += calls * seconds
+
+        return run
+
+    monkeypatch.setattr("benchmarks.rounds.time.perf_counter", lambda: now)
+    subjects = {"quick": subject("quick", 2**-16), "slow": subject("slow", 2**-12)}
+    samples = await interleaved(subjects, scale=Scale())
+    assert samples["quick"].seconds == (2**-16,) * Scale().short_rounds
+    assert samples["slow"].times_faster_than(samples["quick"]) == 1 / 16
+    slices = {"quick": turns["quick"][-1] * 2**-16, "slow": turns["slow"][-1] * 2**-12}
+    assert slices["quick"] == pytest.approx(slices["slow"], rel=0.05) == pytest.approx(0.025, rel=0.05)
+
+
 async def test_a_plain_call_is_repeated():
     calls: list[None] = []
     await repeated(lambda: calls.append(None))(7)
@@ -73,8 +96,15 @@ def test_a_ratio_is_that_of_the_rounds():
 
 
 def test_the_quick_scale_is_small():
-    assert (Scale().rounds, Scale().of(20_000)) == (9, 20_000)
+    assert (Scale().rounds, Scale().short_rounds, Scale().of(20_000)) == (9, 15, 20_000)
     assert (Scale(quick=True).rounds, Scale(quick=True).of(1_000_000), Scale(quick=True).of(3)) == (2, 1000, 3)
+
+
+def test_the_stall_of_a_round_is_compared_with_the_other_of_that_round():
+    held, other = Held((0.002, 0.004, 0.050), (1.0, 2.0, 9.0)), Held((0.020, 0.080, 0.100), (2.0, 2.0, 3.0))
+    assert (held.stall, held.worst, held.time) == (4, 50, 2)
+    assert held.stall_times(other) == 0.1
+    assert held.time_times(other) == 1
 
 
 # Reports
@@ -122,7 +152,7 @@ def test_the_table_has_a_column_for_each_loop():
     assert cells == [
         ["target", "what", "unit", "must", "aim", "asyncio", "mark", "uvloop", "mark"],
         ["P1", "EdDSA mint", "x", "≥ 0.8", "≥ 0.88", "0.84", "must", "0.70", "MISSED"],
-        ["", "stall", "ms", "≤ 10", "≤ 5", "7.00", "must", "", ""],
+        ["", "stall", "ms", "≤ 10", "≤ 5", "7.00", "must", "–", ""],
     ]
     assert len({len(row) for row in rows if row.startswith("|")}) == 1
     assert rows[-1] == "Note: something"
@@ -144,6 +174,7 @@ def test_a_figure_has_the_digits_that_mean_something(value: float, text: str):
 
 @pytest.mark.parametrize("plot", [PLOT, LINES], ids=lambda plot: plot.file)
 def test_the_same_figures_make_the_same_file(plot: Plot, tmp_path: Path):
+    require("matplotlib")
     first = plots.draw(plot, tmp_path / "first")
     assert first.name == f"{plot.file}.svg"
     text = first.read_text(encoding="utf-8")
@@ -182,6 +213,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 
 def test_one_table_one_file_and_the_plots_of_what_was_asked_for(tmp_path: Path):
+    require("matplotlib")
     figures = tmp_path / "figures.json"
     done = run(
         "-m", "benchmarks", "--quick", "--only", "features,P17", "--plots", str(tmp_path), "--json", str(figures)

@@ -19,6 +19,7 @@ def test_twenty_thousand_executions_find_nothing(tmp_path) -> None:
         pytest.skip("atheris is not installed")
     # Coverage of its own kind is atheris's business: ours would only slow it down.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    environment["PYTHONPATH"] = str(TARGET.parents[2])  # for what tests share
     done = subprocess.run(
         [
             sys.executable,

@@ -2,12 +2,13 @@
 
 import dataclasses
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from mintkey import presets
 from mintkey.errors import ConfigurationError
-from mintkey.purpose import FORBIDDEN_HEADERS, Purpose
+from mintkey.purpose import FORBIDDEN_HEADERS, Purpose, PurposeTable
 
 MINUTE = timedelta(minutes=1)
 
@@ -89,3 +90,73 @@ def test_replace_changes_what_it_is_told_and_keeps_the_rest():
 def test_every_preset_fits_the_default_rotation_policy(name):
     preset = getattr(presets, name)
     assert preset.lifetime + preset.leeway <= timedelta(days=1)
+
+
+# --- what somebody prepares for each purpose
+
+
+class Prepared:
+    """Counts what a table had prepared."""
+
+    def __init__(self) -> None:
+        self.purposes: list[Purpose[Any]] = []
+        self.table: PurposeTable[str] = PurposeTable(self._prepare)
+
+    def _prepare(self, purpose: Purpose[Any]) -> str:
+        self.purposes.append(purpose)
+        return f"{purpose.name} {len(self.purposes)}"
+
+
+def test_what_is_prepared_for_a_purpose_is_made_when_first_asked_for_and_kept():
+    prepared, one, other = Prepared(), Purpose("one", lifetime=MINUTE), Purpose("other", lifetime=MINUTE)
+    assert prepared.purposes == []
+    assert [prepared.table[purpose] for purpose in (one, other, one, other)] == ["one 1", "other 2"] * 2
+    assert prepared.purposes == [one, other]
+
+
+def test_purposes_that_are_equal_are_prepared_apart():
+    """Comparing two takes longer than preparing."""
+    prepared = Prepared()
+    one, twin = Purpose("same", lifetime=MINUTE), Purpose("same", lifetime=MINUTE)
+    assert one == twin
+    assert (prepared.table[one], prepared.table[twin], prepared.table[one]) == ("same 1", "same 2", "same 1")
+
+
+def test_a_purpose_made_for_every_call_never_gets_what_was_prepared_for_another():
+    """An object that is gone leaves its place in memory to the next; the table holds on to those it knows."""
+    prepared = Prepared()
+    for number in range(1000):
+        assert prepared.table[Purpose(f"p{number}", lifetime=MINUTE)] == f"p{number} {number + 1}"
+
+
+def test_a_table_is_bounded():
+    prepared = Prepared()
+    purposes = [Purpose(f"p{number}", lifetime=MINUTE) for number in range(257)]
+    for purpose in purposes[:256]:
+        assert prepared.table[purpose]
+    assert prepared.table[purposes[0]] == "p0 1"
+    assert prepared.table[purposes[256]] == "p256 257"
+    assert len(prepared.table._made) == 1
+    assert prepared.table[purposes[0]] == "p0 258"  # it was forgotten with the others, and made anew
+
+
+def test_what_cannot_be_prepared_is_tried_again():
+    tries: list[str] = []
+
+    def fail_first(purpose: Purpose[Any]) -> str:
+        tries.append(purpose.name)
+        if len(tries) == 1:
+            raise ConfigurationError("not yet")
+        return "prepared"
+
+    table, purpose = PurposeTable(fail_first), Purpose("p", lifetime=MINUTE)
+    with pytest.raises(ConfigurationError, match="not yet"):
+        table[purpose]
+    assert table[purpose] == table[purpose] == "prepared"
+    assert tries == ["p", "p"]
+
+
+def test_whoever_is_in_a_hurry_looks_by_identity_and_adds_what_is_not_there():
+    prepared, one = Prepared(), Purpose("one", lifetime=MINUTE)
+    assert prepared.table.find(id(one)) is None
+    assert prepared.table.add(one) == prepared.table.find(id(one)) == prepared.table[one] == "one 1"

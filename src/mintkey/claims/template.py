@@ -13,7 +13,7 @@ from typing import Any
 
 from mintkey.claims import strict_json
 from mintkey.claims.quick_json import read_quickly
-from mintkey.claims.registered import NO_SCOPES, REGISTERED, RegisteredClaims, registered_claims, scope_words
+from mintkey.claims.registered import NO_SCOPES, REGISTERED, RegisteredClaims, scope_words
 
 __all__ = ["ClaimsTemplate"]
 
@@ -41,7 +41,10 @@ class ClaimsTemplate:
         self._audience = audience
         self._head = head = _opening(issuer, audience)
         self._needed = frozenset(required) - REGISTERED
-        self._match = _pattern(head, frozenset(required)).match
+        # What a template never writes cannot be there.
+        lacks = {"nbf"} if audience else {"nbf", "aud"}
+        pattern = _NEVER if lacks.intersection(required) else _pattern(head, frozenset(required))
+        self._match = pattern.match
 
     def begin(self, subject: str | None, audience: tuple[str, ...] | None = None, /) -> bytes:
         """The text of a claim set up to and including the name of the time at which it is issued.
@@ -69,11 +72,11 @@ class ClaimsTemplate:
             return None
         subject, issued_at, expires_at, token_id, scope, end = match.groups()
         private = {} if end == "}" else _private(payload, match.end())
-        if private is None or not private.keys() >= self._needed:
+        if private is None or (self._needed and not private.keys() >= self._needed):
             return None
         scopes = NO_SCOPES if scope is None else scope_words(scope)
         registered = self._issuer, subject, self._audience, token_id, int(issued_at), None, int(expires_at), scopes
-        return registered_claims(registered), private
+        return registered, private
 
 
 def _opening(issuer: str, audience: tuple[str, ...]) -> bytes:
@@ -83,8 +86,6 @@ def _opening(issuer: str, audience: tuple[str, ...]) -> bytes:
 
 
 def _pattern(head: bytes, required: frozenset[str]) -> re.Pattern[str]:
-    if "nbf" in required:
-        return _NEVER
     subject, scope = (f'(?:,"{name}":{_STRING}){"" if name in required else "?"}' for name in ("sub", "scope"))
     ours = f'{subject},"iat":{_TIME},"exp":{_TIME},"jti":{_STRING}{scope}'
     return re.compile(re.escape(head.decode("latin-1")) + ours + r'(\}\Z|,(?="))')

@@ -53,7 +53,7 @@ def verify_compact(
         b'Example of Ed25519 signing'
     """
     keys = _load(jwk, algorithms)
-    signed, segment, payload, signature = split(token, max_bytes=max_bytes)
+    signed, segment, payload, signature = split(token, max_bytes)
     key = keys.get(read_header(segment, ()).alg)
     if key is None:
         raise SignatureError("the header's alg is not one of the key's", reason=Reason.ALGORITHM_MISMATCH)

@@ -4,9 +4,9 @@ A lax reader skips foreign bytes and ignores the unused bits of the last charact
 and whoever blocks or caches by text can be walked around.
 """
 
-import binascii
+from binascii import Error, a2b_base64, b2a_base64
 
-__all__ = ["decode", "encode", "encode_bytes"]
+__all__ = ["decode", "decode_bytes", "encode", "encode_bytes"]
 
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 # What base64 knows and base64url does not is mapped to a byte that neither knows.
@@ -30,7 +30,7 @@ def encode(data: bytes, /) -> str:
 
 def encode_bytes(data: bytes, /) -> bytes:
     """The same as `encode`, in bytes."""
-    return binascii.b2a_base64(data, newline=False).translate(_TO_URL, b"=")
+    return b2a_base64(data, newline=False).translate(_TO_URL, b"=")
 
 
 def decode(text: str | bytes, /) -> bytes:
@@ -51,10 +51,15 @@ def decode(text: str | bytes, /) -> bytes:
         if not text.isascii():
             raise ValueError("not canonical base64url")
         text = text.encode("ascii")
+    return decode_bytes(text)
+
+
+def decode_bytes(text: bytes, /) -> bytes:
+    """The same as `decode`, from bytes."""
     tail = len(text) & 3
     try:
         if not text or text[-1] in _LAST[tail]:
-            return binascii.a2b_base64(text.translate(_FROM_URL) + _PADDING[tail], strict_mode=True)
-    except binascii.Error:
+            return a2b_base64(text.translate(_FROM_URL) + _PADDING[tail], strict_mode=True)
+    except Error:
         pass
     raise ValueError("not canonical base64url")

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple, NoReturn
 from mintkey.claims import strict_json
 from mintkey.errors import ConfigurationError, MalformedTokenError, Reason
 from mintkey.jose import base64url
+from mintkey.jose.members import check_kid
 from mintkey.keys.base import Algorithm
 from mintkey.purpose import FORBIDDEN_HEADERS
 
-__all__ = ["NO_HEADERS", "Header", "header_segment", "read_header", "same_typ"]
+__all__ = ["NO_HEADERS", "Header", "header_segment", "read_header", "read_own_header", "same_typ"]
 
 _OWN = frozenset({"alg", "kid", "typ"})
 
@@ -74,6 +75,18 @@ def _private(members: Mapping[str, Any], allowed: Collection[str]) -> Mapping[st
 
 def _refuse(problem: str) -> NoReturn:
     raise MalformedTokenError(problem, reason=Reason.HEADER_UNSUPPORTED)
+
+
+def read_own_header(segment: bytes, allowed: Collection[str], /) -> Header:
+    """The header of a token that one of our keys may have signed: with a `kid` of the shape that ours have.
+
+    Raises:
+        MalformedTokenError: As for `read_header`, or the kid is missing or of another shape (`malformed`).
+    """
+    header = read_header(segment, allowed)
+    if not check_kid(header.kid):
+        raise MalformedTokenError("kid is missing or not of the shape that ours have")
+    return header
 
 
 def header_segment(*, kid: str, algorithm: Algorithm, typ: str, headers: Mapping[str, Any] = NO_HEADERS) -> bytes:

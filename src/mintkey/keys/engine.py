@@ -8,6 +8,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from math import inf
 
 import anyio
 
@@ -115,6 +116,7 @@ class RotatingKeyProvider(Resource):
             max_clock_skew=max_clock_skew,
         )
         self._clock = clock = SystemClock() if clock is None else clock
+        self._time, self._monotonic = clock.time, clock.monotonic  # asked for every token
         self._store = store
         self._ring = ring
         self._policy = policy
@@ -169,9 +171,9 @@ class RotatingKeyProvider(Resource):
             KeyProviderError: The store is away and nobody knows, or it is for longer than is safe (`keys_unavailable`).
         """
         snapshot = self._keeper.snapshot
-        if snapshot is not None and self._clock.monotonic() < snapshot.fresh_until:
+        if snapshot is not None and self._monotonic() < snapshot.fresh_until:
             found = snapshot.verifiers.get(kid)
-            if found is not None and self._clock.time() < found.until:
+            if found is not None and (found.until == inf or self._time() < found.until):
                 return found.key
         return await self._resolve_with_care(kid)
 
@@ -192,11 +194,7 @@ class RotatingKeyProvider(Resource):
         if kid is not None:
             return await self._acquire_pinned(want, kid)
         snapshot = self._keeper.snapshot
-        if (
-            snapshot is not None
-            and self._clock.monotonic() < snapshot.fresh_until
-            and self._clock.time() < snapshot.change_due_at
-        ):
+        if snapshot is not None and self._monotonic() < snapshot.fresh_until and self._time() < snapshot.change_due_at:
             grant = self._mints.take(snapshot.signing_kid, want)
             if grant is not None:
                 return grant

@@ -1,6 +1,6 @@
 """What a process knows of a ring at a moment: immutable, and replaced in one assignment."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
@@ -118,7 +118,7 @@ async def _prepare(version: RingVersion, keychain: Keychain, name: str) -> Verif
             secret = cast("VerificationKey", await keychain.open(version.material))
         except MintkeyError:
             return None  # one key that does not open must not hide what became of the others
-        return _Secret(secret, verify_until)
+        return _Secret(secret.kid, secret.algorithm, secret.verify, verify_until)
     try:
         loaded = load_jwk(version.material.public_jwk, source=f"ring {name!r}")
     except ConfigurationError as error:
@@ -130,22 +130,11 @@ async def _prepare(version: RingVersion, keychain: Keychain, name: str) -> Verif
     raise KeyProviderError(problem, details={"ring": name, "kid": version.kid})
 
 
+@dataclass(frozen=True, slots=True)
 class _Secret:
     """An opened secret whose end is known; the custodian does not know it."""
 
-    __slots__ = ("_secret", "verify_until")
-
-    def __init__(self, secret: VerificationKey, verify_until: datetime | None) -> None:
-        self._secret = secret
-        self.verify_until = verify_until
-
-    @property
-    def kid(self) -> str:
-        return self._secret.kid
-
-    @property
-    def algorithm(self) -> Algorithm:
-        return self._secret.algorithm
-
-    def verify(self, signing_input: bytes, signature: bytes, /) -> bool:
-        return self._secret.verify(signing_input, signature)
+    kid: str
+    algorithm: Algorithm
+    verify: Callable[[bytes, bytes], bool] = field(repr=False)
+    verify_until: datetime | None

@@ -27,12 +27,16 @@ class FamilyTable:
 
     def put(self, key: str, document: bytes, /, *, expires: float, now: float) -> None:
         """Keep a document, instead of the one under that key if there is one."""
+        if key not in self._documents:
+            heappush(self._expiries, (expires, key))
         self._documents[key] = (document, expires)
-        heappush(self._expiries, (expires, key))
         for _ in range(_CLEANED_PER_PUT):
             if self._expiries[0][0] > now:
                 return
             _, due = heappop(self._expiries)
-            # A document that was swapped meanwhile lives longer, and has another entry.
-            if due in self._documents and self._documents[due][1] <= now:
+            # One entry a document, whatever it was swapped for meanwhile: swaps would pile up until the family ends.
+            _, lives_until = self._documents[due]
+            if lives_until > now:
+                heappush(self._expiries, (lives_until, due))
+            else:
                 del self._documents[due]

@@ -5,14 +5,15 @@ user data ever becomes part of a key. Its life is a length of time and not an in
 would drop a mark with an instant at once, and the token could be used again.
 """
 
-import base64
 import hashlib
+from binascii import b2a_base64
 from datetime import UTC, datetime, timedelta
 from math import floor
 
 __all__ = [
     "LONGEST_LIFE",
     "SKEW",
+    "MarkNamer",
     "life",
     "mark_name",
     "memory_begins_after_loss",
@@ -30,8 +31,36 @@ LONGEST_LIFE = timedelta(days=3660)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _SHORTEST_LIFE = 0.001
+_TO_URL = bytes.maketrans(b"+/", b"-_")
 _SKEW_SECONDS = SKEW.total_seconds()
 _LONGEST_SECONDS = LONGEST_LIFE.total_seconds()
+
+
+class MarkNamer:
+    """The names of the marks of one issuer and purpose: the same as `mark_name` gives, in less than half the time.
+
+    Args:
+        issuer: The tokens' `iss`.
+        purpose: The purpose's name; the same `jti` under two purposes is two tokens.
+
+    Example:
+        >>> names = MarkNamer("https://myapp.example", "magic-login")
+        >>> names.name("a-token-id") == mark_name("https://myapp.example", "magic-login", "a-token-id")
+        True
+    """
+
+    __slots__ = ("_prefix",)
+
+    def __init__(self, issuer: str, purpose: str, /) -> None:
+        self._prefix = _prefix(b"mintkey mark", issuer, purpose)
+
+    def name(self, token_id: str, /) -> str:
+        """The name of a token's mark: 22 characters that say nothing about the token.
+
+        Args:
+            token_id: The token's `jti`.
+        """
+        return _name(self._prefix, token_id)
 
 
 def mark_name(issuer: str, purpose: str, token_id: str, /) -> str:
@@ -46,7 +75,7 @@ def mark_name(issuer: str, purpose: str, token_id: str, /) -> str:
         >>> len(mark_name("https://myapp.example", "magic-login", "a-token-id"))
         22
     """
-    return _name(b"mintkey mark", issuer, purpose, token_id)
+    return _name(_prefix(b"mintkey mark", issuer, purpose), token_id)
 
 
 def subject_name(issuer: str, purpose: str, subject: str, /) -> str:
@@ -61,18 +90,28 @@ def subject_name(issuer: str, purpose: str, subject: str, /) -> str:
         >>> subject_name("https://myapp.example", "access", "20") == mark_name("https://myapp.example", "access", "20")
         False
     """
-    return _name(b"mintkey subject", issuer, purpose, subject)
+    return _name(_prefix(b"mintkey subject", issuer, purpose), subject)
 
 
-def _name(domain: bytes, *parts: str) -> str:
-    # Every part goes in behind its length: ("ab", "c") and ("a", "bc") must not share a mark. `surrogatepass`, because
-    # a caller's text may hold what UTF-8 cannot, and a name must exist for it all the same.
+def _prefix(domain: bytes, *parts: str) -> hashlib.blake2b:
+    """The hash of everything in a name but its last part. It is only ever copied, so threads may share it."""
     state = hashlib.blake2b(digest_size=16, person=domain)
     for part in parts:
-        encoded = part.encode("utf-8", "surrogatepass")
-        state.update(len(encoded).to_bytes(8, "big"))
-        state.update(encoded)
-    return base64.urlsafe_b64encode(state.digest())[:22].decode("ascii")
+        state.update(_framed(part))
+    return state
+
+
+def _name(prefix: hashlib.blake2b, last: str) -> str:
+    state = prefix.copy()
+    state.update(_framed(last))
+    return b2a_base64(state.digest(), newline=False)[:22].translate(_TO_URL).decode("ascii")
+
+
+def _framed(part: str) -> bytes:
+    # Every part goes in behind its length: ("ab", "c") and ("a", "bc") must not share a mark. `surrogatepass`, because
+    # a caller's text may hold what UTF-8 cannot, and a name must exist for it all the same.
+    encoded = part.encode("utf-8", "surrogatepass")
+    return len(encoded).to_bytes(8, "big") + encoded
 
 
 def life(expires_at: datetime, now: float, /) -> float:
@@ -87,7 +126,9 @@ def life(expires_at: datetime, now: float, /) -> float:
         65.0
     """
     seconds = expires_at.timestamp() - now + _SKEW_SECONDS
-    return min(max(seconds, _SHORTEST_LIFE), _LONGEST_SECONDS)
+    if _SHORTEST_LIFE < seconds < _LONGEST_SECONDS:
+        return seconds
+    return _LONGEST_SECONDS if seconds > _SHORTEST_LIFE else _SHORTEST_LIFE
 
 
 def memory_begins_at_opening(now: float, /) -> int:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mintkey.claims.registered import ClaimRules, RegisteredClaims, check_scopes, check_times, take_registered
+from mintkey.claims.registered import ClaimRules, check_scopes, check_times, take_registered
 from mintkey.errors import ClaimError, ExpiredTokenError, InsufficientScopeError, NotYetValidError, Reason
 
 GOOD = {"iss": "https://i", "exp": 200, "iat": 100, "jti": "1"}
@@ -24,16 +24,7 @@ def test_what_is_left_are_the_private_claims():
 
 def test_the_claims_come_out_typed():
     found = read({**GOOD, "aud": ["a", "b"], "sub": "20", "nbf": 100.5, "scope": "read  write"}, audience=("b",))
-    assert found == RegisteredClaims(
-        issuer="https://i",
-        subject="20",
-        audience=("a", "b"),
-        token_id="1",
-        issued_at=100,
-        not_before=100.5,
-        expires_at=200,
-        scopes=frozenset({"read", "write"}),
-    )
+    assert found == ("https://i", "20", ("a", "b"), "1", 100, 100.5, 200, frozenset({"read", "write"}))
 
 
 @pytest.mark.parametrize("name", ["iss", "exp", "iat", "jti", "aud", "tenant"])
@@ -94,7 +85,7 @@ def test_an_ill_typed_claim_is_named_and_its_value_is_not(name, value):
 
 
 def times(now, *, leeway=0.0, max_age=None, **changes):
-    check_times(read({**GOOD, **changes}), rules(leeway=leeway, max_age=max_age), now=now)
+    check_times(read({**GOOD, **changes}), rules(leeway=leeway, max_age=max_age), now)
 
 
 def test_a_token_is_good_until_its_expiry_plus_leeway_and_not_at_it():

@@ -29,3 +29,10 @@ def test_a_document_that_was_swapped_outlives_its_first_expiry():
     table.put("c", b"4", expires=200, now=150)
     table.put("d", b"5", expires=200, now=150)
     assert len(table) == 2
+
+
+def test_swapping_again_and_again_takes_no_more_memory():
+    table = FamilyTable()
+    for number in range(1000):
+        table.put("a", b"1", expires=1000 + number, now=number)
+    assert len(table) == len(table._expiries) == 1

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from mintkey.replay.marks import (
     LONGEST_LIFE,
     SKEW,
+    MarkNamer,
     life,
     mark_name,
     memory_begins_after_loss,
@@ -23,6 +24,19 @@ PARTS = st.tuples(st.text(), st.text(), st.text())
 @given(PARTS, PARTS)
 def test_two_tokens_share_a_name_only_if_they_are_the_same(first: tuple[str, str, str], second: tuple[str, str, str]):
     assert (mark_name(*first) == mark_name(*second)) == (first == second)
+
+
+@given(PARTS)
+def test_a_namer_gives_the_same_names_again_and_again(parts: tuple[str, str, str]):
+    issuer, purpose, token_id = parts
+    names = MarkNamer(issuer, purpose)
+    assert [names.name(token_id), names.name(token_id)] == [mark_name(*parts)] * 2
+
+
+def test_names_never_change():
+    # Marks outlive the process and its version: a name that changed would let spent tokens be used again.
+    assert mark_name("https://issuer.example", "magic-login", "tokén") == "hdQl9CT7c8HbCOsGNpysiA"
+    assert subject_name("https://issuer.example", "access", "20") == "haEm1geDa38qtg3RiHDIgA"
 
 
 def test_moving_a_border_between_parts_makes_another_name():

@@ -47,7 +47,7 @@ async def test_expired_marks_are_let_go_by_the_calls_that_follow() -> None:
         await store.claim(new_id(), owner=new_id(), issued_at=clock.now(), expires_at=clock.now())
     assert len(store._table) == 5000
     clock.advance(timedelta(minutes=1))
-    for _ in range(4096 * 8):
+    for _ in range(40_000):
         await store.status("key", issued_at=clock.now())
     assert len(store._table) == 0
 
@@ -73,6 +73,26 @@ async def test_asking_again_never_shortens_a_mark() -> None:
     await store.commit("key", owner="me", expires_at=now + timedelta(seconds=1))
     clock.advance(timedelta(minutes=59))
     assert await store.claim("key", owner="you", issued_at=now, expires_at=now) is ClaimOutcome.SPENT
+
+
+async def test_keys_and_owners_of_any_length_are_kept_apart() -> None:
+    store = MemoryReplayStore()
+    now = datetime.now(UTC) + timedelta(seconds=1)
+    texts = ["", "a", "b" * 22, "b" * 23, "é" * 11, "\ud800" * 10, "x" * 1000]
+    for key in texts:
+        assert await store.claim(key, owner=key, issued_at=now, expires_at=now) is ClaimOutcome.ACCEPTED
+    for key in texts:
+        for owner in texts:
+            outcome = ClaimOutcome.ACCEPTED if owner == key else ClaimOutcome.SPENT
+            assert await store.claim(key, owner=owner, issued_at=now, expires_at=now) is outcome
+
+
+async def test_a_cut_off_is_no_mark() -> None:
+    store = MemoryReplayStore()
+    now = datetime.now(UTC) + timedelta(seconds=1)
+    await store.cut_off("the same key", before=now, expires_at=now)
+    assert await store.claim("the same key", owner="me", issued_at=now, expires_at=now) is ClaimOutcome.ACCEPTED
+    assert await store.cut_off_before("the same key") == now
 
 
 async def test_a_cancelled_call_is_either_done_or_not() -> None:

@@ -13,8 +13,8 @@ __all__ = ["VerificationCache"]
 _CONTAINERS = (dict, list)
 
 
-_Entry = tuple[Found, Purpose[Any], bool]
-"""What was found, for which purpose, and whether it holds no object that somebody could change."""
+_Entry = tuple[Found, Purpose[Any], object, bool]
+"""What was found, for which purpose and by which service, and whether it holds no object that somebody could change."""
 
 
 class VerificationCache:
@@ -43,26 +43,29 @@ class VerificationCache:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(entries={len(self._entries)}, max_entries={self._max_entries})"
 
-    def get(self, token: object, purpose: Purpose[Any], /) -> tuple[Found, dict[str, Any]] | None:
-        """What is known of this very text for this very purpose, and its private claims, the caller's to keep."""
+    def get(self, token: object, purpose: Purpose[Any], service: object, /) -> tuple[Found, dict[str, Any]] | None:
+        """What this service knows of this text for this very purpose, and its private claims, the caller's to keep.
+
+        What another service found good proves nothing here: it may have other keys and another issuer.
+        """
         entry = self._entries.get(token) if isinstance(token, str) else None
         if entry is None:
             return None
-        found, known_purpose, is_flat = entry
-        if known_purpose is not purpose and known_purpose != purpose:
+        found, known_purpose, known_service, is_flat = entry
+        if known_service is not service or (known_purpose is not purpose and known_purpose != purpose):
             return None
         if is_flat:
             return found, found[4].copy()
         own = _copy_of_found(found)
         return own, own[4]
 
-    def put(self, token: str, purpose: Purpose[Any], found: Found, /) -> None:
+    def put(self, token: str, purpose: Purpose[Any], service: object, found: Found, /) -> None:
         """Remember a token; the oldest makes room."""
         if len(self._entries) >= self._max_entries and token not in self._entries:
             del self._entries[next(iter(self._entries))]
         values = *found[3].values(), *found[4].values()
         is_flat = not any(isinstance(value, _CONTAINERS) for value in values)
-        self._entries[token] = _copy_of_found(found), purpose, is_flat
+        self._entries[token] = _copy_of_found(found), purpose, service, is_flat
 
 
 def _copy_of_found(found: Found) -> Found:

@@ -6,6 +6,8 @@ from typing import Protocol, runtime_checkable
 
 __all__ = ["Clock", "SystemClock", "from_timestamp"]
 
+_from_timestamp = datetime.fromtimestamp
+
 
 @runtime_checkable
 class Clock(Protocol):
@@ -48,4 +50,4 @@ def from_timestamp(seconds: float, /) -> datetime:
         >>> from_timestamp(0).isoformat()
         '1970-01-01T00:00:00+00:00'
     """
-    return datetime.fromtimestamp(seconds, UTC)
+    return _from_timestamp(seconds, UTC)

@@ -9,6 +9,7 @@ tasks between one stretch of work and the next.
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from mintkey.clock import Clock, SystemClock
 
@@ -16,10 +17,6 @@ __all__ = ["Pace"]
 
 _STRETCH = 0.002
 """Seconds of work in a row, about; a turn of the loop costs a thousandth of that."""
-
-_LULL = 0.02
-"""Seconds without work after which a run is over for certain. Until then it may seem longer than it was, which costs a
-turn of the loop and no more."""
 
 _UNASKED = 7
 """So many may begin without asking, of those who do little at a time: a look at the clock is not for nothing."""
@@ -43,20 +40,22 @@ class Pace:
         ```
     """
 
-    __slots__ = ("_began", "_last", "_monotonic", "_queue", "free")
+    __slots__ = ("_began", "_has_begun", "_monotonic", "_queue", "free")
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._monotonic = (SystemClock() if clock is None else clock).monotonic
-        self._began = self._last = self._monotonic()
+        self._began = 0.0
+        self._has_begun = False
         self.free = 0
         self._queue: _Queue | None = None
 
     def is_over(self) -> bool:
         """Whether the run has become long, so that whoever is about to work has to `rest` first."""
         now = self._monotonic()
-        if now - self._last > _LULL:
-            self._began = now
-        self._last = now
+        if not self._has_begun:
+            # A run ends with the turn of the loop in which it began: then others were served.
+            self._has_begun, self._began = True, now
+            asyncio.get_running_loop().call_soon(self._end)
         is_over = self._queue is not None or now - self._began > _STRETCH
         self.free = 0 if is_over else _UNASKED
         return is_over
@@ -66,10 +65,15 @@ class Pace:
         queue = self._queue
         if queue is None or queue.loop is not asyncio.get_running_loop():
             queue = self._queue = _Queue(self._monotonic)
-        await queue.turn()
-        self._began = self._last = self._monotonic()
-        if queue.is_empty and self._queue is queue:
-            self._queue = None
+        try:
+            await queue.turn()
+            self._end()
+        finally:
+            if queue.is_empty and self._queue is queue:
+                self._queue = None
+
+    def _end(self) -> None:
+        self._has_begun = False
 
 
 class _Queue:
@@ -97,7 +101,12 @@ class _Queue:
             if not self._is_served:
                 self._is_served = True
                 self.loop.call_soon(self._serve)
-            await turn
+            try:
+                await turn
+            except asyncio.CancelledError:
+                with suppress(ValueError):
+                    self._waiting.remove(turn)
+                raise
             now = self._monotonic()
             if self._nobody_went:  # one goes on in every turn, however long others had the loop meanwhile
                 self._nobody_went, self._began = False, now

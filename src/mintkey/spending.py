@@ -13,28 +13,15 @@ from mintkey.errors import (
     TokenRevokedError,
     UnsupportedOperationError,
 )
-from mintkey.purpose import Purpose
+from mintkey.purpose import Purpose, PurposeTable
 from mintkey.replay.base import ClaimOutcome, ClaimStatus, ReplayStore, RevocationStore
-from mintkey.replay.marks import mark_name, subject_name
+from mintkey.replay.marks import MarkNamer, subject_name
 
 __all__ = ["Mark", "Spender"]
 
 
-class Mark:
-    """The mark of one token: its name in the store and the times that the store needs."""
-
-    __slots__ = ("expires_at", "issued_at", "name")
-
-    name: str
-    issued_at: datetime
-    expires_at: datetime
-
-    def __init__(self, claims: RegisteredClaims, purpose: Purpose[Any]) -> None:
-        issuer, _, _, token_id, issued_at, _, expires_at, _ = claims
-        self.name = mark_name(issuer, purpose.name, token_id)
-        self.issued_at = from_timestamp(issued_at)
-        # Not exp: a token that is accepted within the leeway must still be remembered.
-        self.expires_at = from_timestamp(expires_at + purpose.rules.leeway)
+Mark = tuple[str, datetime, datetime]
+"""The mark of one token: its name in the store, when the token was issued, and until when it could be accepted."""
 
 
 class Spender:
@@ -43,6 +30,19 @@ class Spender:
     def __init__(self, store: ReplayStore, *, issuer: str) -> None:
         self._store = store
         self._issuer = issuer
+        self._namers: PurposeTable[MarkNamer] = PurposeTable(lambda purpose: MarkNamer(issuer, purpose.name))
+
+    def mark(self, claims: RegisteredClaims, purpose: Purpose[Any]) -> Mark:
+        """The mark of a token of this issuer."""
+        _, _, _, token_id, issued_at, _, expires_at, _ = claims
+        namer = self._namers.find(id(purpose)) or self._namers.add(purpose)
+        # Not exp: a token that is accepted within the leeway must still be remembered.
+        until = expires_at + purpose.rules.leeway
+        return namer.name(token_id), from_timestamp(issued_at), from_timestamp(until)
+
+    def mark_name(self, token_id: str, purpose: Purpose[Any]) -> str:
+        """The name of the mark of the token that has this id."""
+        return self._namers[purpose].name(token_id)
 
     async def look(self, claims: RegisteredClaims, purpose: Purpose[Any]) -> None:
         """Refuse a token that was spent or revoked, changing nothing; a reservation does not matter.
@@ -54,8 +54,8 @@ class Spender:
         """
         if purpose.revocable:
             await self._check_subject(claims, purpose)
-        mark = Mark(claims, purpose)
-        status = await self._store.status(mark.name, issued_at=mark.issued_at)
+        name, issued_at, _ = self.mark(claims, purpose)
+        status = await self._store.status(name, issued_at=issued_at)
         if status not in _HARMLESS:
             raise _refusal(status)
 
@@ -72,11 +72,9 @@ class Spender:
         """
         if purpose.revocable:
             await self._check_subject(claims, purpose)
-        mark = Mark(claims, purpose)
-        outcome = await self._store.claim(
-            mark.name, owner=owner, issued_at=mark.issued_at, expires_at=mark.expires_at, lease=lease
-        )
-        if outcome is not ClaimOutcome.ACCEPTED:
+        mark = name, issued_at, expires_at = self.mark(claims, purpose)
+        outcome = await self._store.claim(name, owner=owner, issued_at=issued_at, expires_at=expires_at, lease=lease)
+        if outcome is not _ACCEPTED:
             raise _refusal(outcome)
         return mark
 
@@ -87,12 +85,13 @@ class Spender:
             TokenReplayedError: The lease ran out and somebody else took the token (`replayed`).
             ReplayStoreError: The store cannot answer (`replay_unavailable`, `replay_outcome_unknown`).
         """
-        if not await self._store.commit(mark.name, owner=owner, expires_at=mark.expires_at):
+        name, _, expires_at = mark
+        if not await self._store.commit(name, owner=owner, expires_at=expires_at):
             raise TokenReplayedError("the lease ran out before the block ended, and somebody else took the token")
 
     async def release(self, mark: Mark, *, owner: str) -> None:
         """Give a reservation back."""
-        await self._store.release(mark.name, owner=owner)
+        await self._store.release(mark[0], owner=owner)
 
     async def revoke(self, name: str, *, expires_at: datetime) -> None:
         """Revoke a token by the name of its mark."""
@@ -122,6 +121,7 @@ class Spender:
             raise TokenRevokedError("everything of the token's subject was revoked")
 
 
+_ACCEPTED = ClaimOutcome.ACCEPTED
 _HARMLESS = frozenset({ClaimStatus.UNUSED, ClaimStatus.RESERVED})
 
 

@@ -8,33 +8,33 @@ from typing import Any, Self, TypeVar
 
 from mintkey import ids
 from mintkey.cache import VerificationCache
-from mintkey.claims import strict_json
-from mintkey.claims.registered import RegisteredClaims, check_scopes, check_times, take_registered
+from mintkey.claims.registered import check_scopes, check_times
 from mintkey.claims.template import ClaimsTemplate
 from mintkey.clock import Clock, SystemClock, from_timestamp
 from mintkey.errors import (
     BackendError,
     ConfigurationError,
     InvalidTokenError,
-    MalformedTokenError,
     MintkeyError,
     PurposeMismatchError,
 )
 from mintkey.events import BackendDegraded, Event, Hook, Rejected, Revoked, Spent, Verified, emit
 from mintkey.jose.compact import HeaderCache, authenticate, split
 from mintkey.jose.header import Header, read_own_header, same_typ
-from mintkey.keys.base import KeyResolver
+from mintkey.keys.base import KeyResolver, KeysAtHand
 from mintkey.opening import Openings
 from mintkey.pace import Pace
 from mintkey.purpose import Purpose, PurposeTable
+from mintkey.reading import read_claims, template_of
 from mintkey.replay.base import ReplayStore
-from mintkey.replay.marks import mark_name
 from mintkey.spending import Mark, Spender
 from mintkey.tokens import Found, PeekedToken, VerifiedToken, peeked, verified
 
 __all__ = ["TokenVerifier"]
 
 C = TypeVar("C")
+
+_NO_SCOPES: tuple[str, ...] = ()
 
 
 class TokenVerifier:
@@ -78,6 +78,7 @@ class TokenVerifier:
         ConfigurationError.raise_if(f"{type(self).__name__}: {problem}" for problem in problems)
         self._issuer = issuer
         self._keys = keys
+        self._at_hand = keys.at_hand if isinstance(keys, KeysAtHand) else _nothing_at_hand
         self._replay = replay
         self._clock: Clock = SystemClock() if clock is None else clock
         self._time = self._clock.time
@@ -89,9 +90,11 @@ class TokenVerifier:
         self._all_is_open = False
         self._known_headers = HeaderCache()
         self._pace = Pace()
-        self._templates: PurposeTable[ClaimsTemplate] = PurposeTable(self._template_of)
+        self._templates: PurposeTable[ClaimsTemplate] = PurposeTable(
+            lambda purpose: template_of(purpose, issuer=issuer)
+        )
 
-    async def peek(self, token: str, purpose: Purpose[C], /, *, scopes: Collection[str] = ()) -> PeekedToken[C]:
+    async def peek(self, token: str, purpose: Purpose[C], /, *, scopes: Collection[str] = _NO_SCOPES) -> PeekedToken[C]:
         """Every check, nothing spent: what a GET handler calls, so that link scanners spend nothing.
 
         A spent or revoked token is refused here too; a reservation by somebody else does not matter.
@@ -106,17 +109,11 @@ class TokenVerifier:
             BackendError: Keys or marks cannot be read: nobody knows (`keys_unavailable`, `replay_unavailable`).
             ConfigurationError: A stateful purpose without a store (`configuration`).
         """
-        if scopes:
-            _refuse_one_string(scopes)
+        if scopes is not _NO_SCOPES and isinstance(scopes, str):
+            raise _one_string()
         try:
-            known = None if self._cache is None else self._cache.get(token, purpose)
-            if known is None:
-                found = await self._authentic(token, purpose)
-                claims = self._admitted(found, found[4], purpose, scopes)
-            else:
-                found, private = known
-                await self._keys.resolve(found[2])
-                claims = self._admitted(found, private, purpose, scopes)
+            found = await self._authentic(token, purpose)
+            claims = self._admitted(found, found[4], purpose, scopes)
             if purpose.stateful:
                 await self._spender_for(purpose).look(found[0], purpose)
         except (InvalidTokenError, BackendError) as error:
@@ -124,7 +121,9 @@ class TokenVerifier:
             raise
         return peeked(found, claims)
 
-    async def verify(self, token: str, purpose: Purpose[C], /, *, scopes: Collection[str] = ()) -> VerifiedToken[C]:
+    async def verify(
+        self, token: str, purpose: Purpose[C], /, *, scopes: Collection[str] = _NO_SCOPES
+    ) -> VerifiedToken[C]:
         """Every check; then, for a single-use purpose, the token is spent: of any number of callers one gets it.
 
         Args:
@@ -138,19 +137,23 @@ class TokenVerifier:
                 `replay_unavailable`, `replay_outcome_unknown`, `token_reserved`).
             ConfigurationError: A stateful purpose without a store (`configuration`).
         """
-        if scopes:
-            _refuse_one_string(scopes)
+        if scopes is not _NO_SCOPES and isinstance(scopes, str):
+            raise _one_string()
         try:
-            known = None if self._cache is None else self._cache.get(token, purpose)
+            known = None if self._cache is None else self._cache.get(token, purpose, self)
             if known is None:
                 found = await self._authentic(token, purpose)
                 claims = self._admitted(found, found[4], purpose, scopes)
             else:
                 found, private = known
-                await self._keys.resolve(found[2])
+                if self._at_hand(found[2]) is None:
+                    await self._keys.resolve(found[2])
                 claims = self._admitted(found, private, purpose, scopes)
-            if purpose.stateful:
-                await self._settle(found[0], purpose)
+            if purpose.single_use:
+                spender = self._spender or self._spender_for(purpose)
+                await spender.claim(found[0], purpose, owner=ids.new_id())
+            elif purpose.revocable:
+                await self._spender_for(purpose).look(found[0], purpose)
         except (InvalidTokenError, BackendError) as error:
             self._reject(purpose, error)
             raise
@@ -166,7 +169,7 @@ class TokenVerifier:
         purpose: Purpose[C],
         /,
         *,
-        scopes: Collection[str] = (),
+        scopes: Collection[str] = _NO_SCOPES,
         lease: timedelta = timedelta(seconds=30),
     ) -> AbstractAsyncContextManager[VerifiedToken[C]]:
         """Every check and a reservation; spent if the block succeeds, given back if it raises.
@@ -192,7 +195,8 @@ class TokenVerifier:
                 await charge_the_card(approved.subject)
             ```
         """
-        _refuse_one_string(scopes)
+        if scopes is not _NO_SCOPES and isinstance(scopes, str):
+            raise _one_string()
         if not purpose.single_use:
             raise ConfigurationError(f"{purpose.name}: redeem is for single-use purposes, use verify")
         if lease <= timedelta(0):
@@ -216,9 +220,9 @@ class TokenVerifier:
         except (InvalidTokenError, BackendError) as error:
             self._reject(purpose, error)
             raise
-        mark = Mark(registered, purpose)
-        if self._clock.time() < mark.expires_at.timestamp():
-            await spender.revoke(mark.name, expires_at=mark.expires_at)
+        name, _, expires_at = spender.mark(registered, purpose)
+        if self._clock.time() < expires_at.timestamp():
+            await spender.revoke(name, expires_at=expires_at)
         self._tell(Revoked(purpose=purpose.name, what="token"))
 
     async def revoke_id(self, token_id: str, purpose: Purpose[Any], /, *, expires_at: datetime) -> None:
@@ -238,8 +242,7 @@ class TokenVerifier:
         if expires_at.tzinfo is None:
             raise ConfigurationError("revoke_id: expires_at must be an aware datetime")
         await self._open_for(purpose)
-        name = mark_name(self._issuer, purpose.name, token_id)
-        await spender.revoke(name, expires_at=expires_at + purpose.leeway)
+        await spender.revoke(spender.mark_name(token_id, purpose), expires_at=expires_at + purpose.leeway)
         self._tell(Revoked(purpose=purpose.name, what="id"))
 
     async def revoke_subject(self, subject: str, purpose: Purpose[Any], /, *, before: datetime | None = None) -> None:
@@ -311,16 +314,17 @@ class TokenVerifier:
         signed, segment, payload, signature = split(token, self._max_token_bytes)
         known = self._known_headers.find(segment)
         alg, kid, typ, headers = read_own_header(segment, purpose.headers) if known is None else known
-        authenticate(alg, await self._keys.resolve(kid), signed, signature)
+        key = self._at_hand(kid)
+        authenticate(alg, await self._keys.resolve(kid) if key is None else key, signed, signature)
         if known is None:
             self._known_headers.remember(segment, Header(alg, kid, typ, headers))
         if typ != purpose.typ and not same_typ(typ, purpose.typ):
             raise PurposeMismatchError("the token was minted for another purpose")
         template = self._templates.find(id(purpose)) or self._templates.add(purpose)
-        registered, private = template.recognise(payload) or self._read(payload, purpose)
+        registered, private = template.recognise(payload) or read_claims(payload, purpose, issuer=self._issuer)
         found = registered, purpose.name, kid, headers, private
         if self._cache is not None and not purpose.single_use:
-            self._cache.put(token, purpose, found)
+            self._cache.put(token, purpose, self, found)
         return found
 
     def _admitted(self, found: Found, private: dict[str, Any], purpose: Purpose[C], scopes: Collection[str]) -> C:
@@ -330,33 +334,13 @@ class TokenVerifier:
             check_scopes(found[0], scopes)
         return purpose.codec.decode(private)
 
-    async def _settle(self, registered: RegisteredClaims, purpose: Purpose[Any]) -> None:
-        spender = self._spender_for(purpose)
-        if purpose.single_use:
-            await spender.claim(registered, purpose, owner=ids.new_id())
-        else:
-            await spender.look(registered, purpose)
-
-    def _read(self, payload: bytes, purpose: Purpose[Any]) -> tuple[RegisteredClaims, dict[str, Any]]:
-        try:
-            claims = strict_json.loads(payload)
-        except strict_json.StrictJSONError as error:
-            raise MalformedTokenError(f"the claims are not strict JSON: {error}") from None
-        return take_registered(claims, purpose.rules, issuer=self._issuer), claims
-
-    def _template_of(self, purpose: Purpose[Any]) -> ClaimsTemplate:
-        try:
-            return ClaimsTemplate(issuer=self._issuer, audience=purpose.audience, required=purpose.required)
-        except strict_json.StrictJSONError as error:
-            raise ConfigurationError(f"{purpose.name}: issuer and audience: {error}") from None
-
     @asynccontextmanager
     async def _redeem(
         self, token: str, purpose: Purpose[C], scopes: Collection[str], lease: timedelta
     ) -> AsyncGenerator[VerifiedToken[C], None]:
         owner, spender = ids.new_id(), self._spender_for(purpose)
         try:
-            found = await self._authentic(token, purpose)  # for single use, so never cached
+            found = await self._authentic(token, purpose)
             claims = self._admitted(found, found[4], purpose, scopes)
             mark = await spender.claim(found[0], purpose, owner=owner, lease=lease)
         except (InvalidTokenError, BackendError) as error:
@@ -402,6 +386,9 @@ class TokenVerifier:
             emit(self._hooks, event)
 
 
-def _refuse_one_string(scopes: Collection[str]) -> None:
-    if isinstance(scopes, str):
-        raise ConfigurationError("scopes must be a collection of scopes, not one string")
+def _nothing_at_hand(_kid: str) -> None:
+    return None
+
+
+def _one_string() -> ConfigurationError:
+    return ConfigurationError("scopes must be a collection of scopes, not one string")

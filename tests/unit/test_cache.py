@@ -324,11 +324,11 @@ async def test_the_oldest_token_makes_room_and_a_known_one_needs_none(mintkey_cl
     for token in (first, second):
         await cached.verify(token, SESSION)
     await cached.verify(second, twin)
-    assert cached._cache.get(first, SESSION) is not None
+    assert cached._cache.get(first, SESSION, cached) is not None
     await cached.verify(third, SESSION)
-    known = [cached._cache.get(token, SESSION) is not None for token in (first, second, third)]
+    known = [cached._cache.get(token, SESSION, cached) is not None for token in (first, second, third)]
     assert known == [False, False, True]
-    assert cached._cache.get(second, twin) is not None
+    assert cached._cache.get(second, twin, cached) is not None
     for token in (first, second, third):
         assert (await cached.verify(token, SESSION)).id == token.id
 
@@ -352,3 +352,15 @@ async def test_what_is_kept_is_never_shown(roomy):
     await roomy.verify(token, ACCESS)
     assert "alice" not in repr(roomy._cache)
     assert token not in repr(roomy._cache)
+
+
+async def test_what_one_service_found_good_proves_nothing_to_another(mintkey_clock):
+    keys, cache = MemoryKeyProvider(clock=mintkey_clock), VerificationCache()
+    one = TokenService(issuer="https://one", keys=keys, clock=mintkey_clock, cache=cache)
+    other = TokenService(issuer="https://other", keys=keys, clock=mintkey_clock, cache=cache)
+    token = await one.mint(ACCESS)
+    await one.verify(token, ACCESS)
+    with pytest.raises(ClaimError) as caught:
+        await other.verify(token, ACCESS)
+    assert caught.value.reason is Reason.ISSUER_MISMATCH
+    await one.verify(token, ACCESS)

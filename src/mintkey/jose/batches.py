@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+from mintkey.errors import KeyProviderError, Reason
 from mintkey.keys.base import BatchSigning, SigningKey
 
 __all__ = ["sign_all"]
@@ -15,10 +16,14 @@ async def sign_all(key: SigningKey, signing_inputs: Sequence[bytes], /) -> Seque
     """The signatures of all inputs, in their order.
 
     Raises:
-        KeyProviderError: As for `SigningKey.sign`; all calls that were under way have ended by then.
+        KeyProviderError: As for `SigningKey.sign`, or there are too few or too many of them (`signing_failed`); all
+            calls that were under way have ended by then.
     """
     if isinstance(key, BatchSigning):
-        return await key.sign_many(signing_inputs)
+        made = await key.sign_many(signing_inputs)
+        if len(made) != len(signing_inputs):
+            raise KeyProviderError("the key made another number of signatures", reason=Reason.SIGNING_FAILED)
+        return made
     signatures: list[bytes] = []
     for first in range(0, len(signing_inputs), _AT_ONCE):
         signing = [key.sign(signing_input) for signing_input in signing_inputs[first : first + _AT_ONCE]]

@@ -17,6 +17,7 @@ __all__ = [
     "KeyRingStore",
     "KeyState",
     "KeyVersion",
+    "KeysAtHand",
     "Maintained",
     "MintReturns",
     "SigningGrant",
@@ -91,6 +92,15 @@ class VerificationKey(Protocol):
 
     def verify(self, signing_input: bytes, signature: bytes, /) -> bool:
         """Whether the signature is that of this key over this input. Never raises, whatever the bytes."""
+        ...
+
+
+@runtime_checkable
+class KeysAtHand(Protocol):
+    """A capability of key resolvers: the answer at once, where nobody has to be asked for it."""
+
+    def at_hand(self, kid: str, /) -> VerificationKey | None:
+        """What `resolve` would return; None: ask `resolve`."""
         ...
 
 

@@ -170,12 +170,16 @@ class RotatingKeyProvider(Resource):
             KeyRevokedError: It was revoked (`key_revoked`).
             KeyProviderError: The store is away and nobody knows, or it is for longer than is safe (`keys_unavailable`).
         """
+        return self.at_hand(kid) or await self._resolve_with_care(kid)
+
+    def at_hand(self, kid: str, /) -> VerificationKey | None:
+        """The key that verifies what this kid signed, if it is known for certain without asking anybody."""
         snapshot = self._keeper.snapshot
         if snapshot is not None and self._monotonic() < snapshot.fresh_until:
             found = snapshot.verifiers.get(kid)
             if found is not None and (found.until == inf or self._time() < found.until):
                 return found.key
-        return await self._resolve_with_care(kid)
+        return None
 
     async def acquire(self, want: int = 1, /, *, kid: str | None = None) -> SigningGrant:
         """Leave to sign 1 … `want` tokens with the version that signs next; rotates first when that is due.

@@ -49,10 +49,10 @@ class MarkNamer:
         True
     """
 
-    __slots__ = ("_prefix",)
+    __slots__ = ("_begin",)
 
     def __init__(self, issuer: str, purpose: str, /) -> None:
-        self._prefix = _prefix(b"mintkey mark", issuer, purpose)
+        self._begin = _prefix(b"mintkey mark", issuer, purpose).copy
 
     def name(self, token_id: str, /) -> str:
         """The name of a token's mark: 22 characters that say nothing about the token.
@@ -60,7 +60,7 @@ class MarkNamer:
         Args:
             token_id: The token's `jti`.
         """
-        return _name(self._prefix, token_id)
+        return _name(self._begin(), token_id)
 
 
 def mark_name(issuer: str, purpose: str, token_id: str, /) -> str:
@@ -94,17 +94,16 @@ def subject_name(issuer: str, purpose: str, subject: str, /) -> str:
 
 
 def _prefix(domain: bytes, *parts: str) -> hashlib.blake2b:
-    """The hash of everything in a name but its last part. It is only ever copied, so threads may share it."""
+    """The hash of everything in a name but its last part."""
     state = hashlib.blake2b(digest_size=16, person=domain)
     for part in parts:
         state.update(_framed(part))
     return state
 
 
-def _name(prefix: hashlib.blake2b, last: str) -> str:
-    state = prefix.copy()
-    state.update(_framed(last))
-    return b2a_base64(state.digest(), newline=False)[:22].translate(_TO_URL).decode("ascii")
+def _name(begun: hashlib.blake2b, last: str) -> str:
+    begun.update(_framed(last))
+    return b2a_base64(begun.digest(), newline=False)[:22].translate(_TO_URL).decode("ascii")
 
 
 def _framed(part: str) -> bytes:

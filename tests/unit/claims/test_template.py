@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from mintkey import ClaimError, ConfigurationError, Purpose, TokenService
+from mintkey import ClaimError, ConfigurationError, Purpose, TokenService, verifier
 from mintkey.claims import strict_json
 from mintkey.claims.registered import NO_SCOPES, RegisteredClaims
 from mintkey.claims.template import ClaimsTemplate
 from mintkey.jose.compact import assemble, signing_input, split
 from mintkey.keys import MemoryKeyProvider
+from mintkey.reading import read_claims
 
 pytestmark = pytest.mark.usefixtures("with_and_without_speed")
 
@@ -221,15 +222,16 @@ def test_a_purpose_that_requires_an_audience_and_names_none_has_no_text_of_its_o
 class Watched:
     """What a service's general reader was asked, which is what no template recognised."""
 
-    def __init__(self, tokens: TokenService, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.payloads: list[bytes] = []
-        read = tokens._read
 
-        def watched(payload: bytes, purpose: Purpose[Any]) -> tuple[RegisteredClaims, dict[str, Any]]:
+        def watched(
+            payload: bytes, purpose: Purpose[Any], /, *, issuer: str
+        ) -> tuple[RegisteredClaims, dict[str, Any]]:
             self.payloads.append(payload)
-            return read(payload, purpose)
+            return read_claims(payload, purpose, issuer=issuer)
 
-        monkeypatch.setattr(tokens, "_read", watched)
+        monkeypatch.setattr(verifier, "read_claims", watched)
 
     def __call__(self) -> bool:
         asked = bool(self.payloads)
@@ -239,7 +241,7 @@ class Watched:
 
 @pytest.fixture
 def asked_the_reader(mintkey_tokens, monkeypatch) -> Watched:
-    return Watched(mintkey_tokens, monkeypatch)
+    return Watched(monkeypatch)
 
 
 PLAIN = Purpose("plain", lifetime=10 * MINUTE)
@@ -334,7 +336,7 @@ async def test_a_required_audience_that_nobody_names_is_missed(mintkey_tokens) -
 async def test_an_issuer_of_any_script_mints_and_verifies(mintkey_clock, monkeypatch) -> None:
     keys = MemoryKeyProvider(clock=mintkey_clock)
     tokens = TokenService(issuer='https://münz\n"prägung"', keys=keys, clock=mintkey_clock)
-    asked = Watched(tokens, monkeypatch)
+    asked = Watched(monkeypatch)
     token = await tokens.mint(PLAIN, subject="20", claims={"a": 1})
     assert (await tokens.verify(token, PLAIN)).issuer == 'https://münz\n"prägung"'
     assert not asked()

@@ -120,3 +120,14 @@ async def test_keys_in_memory_sign_many_in_one_go(algorithm) -> None:
     signatures = await sign_all(key, INPUTS[:40])
     verify = verification_key(key_for(algorithm)).verify
     assert all(verify(text, signature) for text, signature in zip(INPUTS[:40], signatures, strict=True))
+
+
+@pytest.mark.parametrize("made", [99, 101])
+async def test_a_key_that_makes_too_few_or_too_many_did_not_sign(made) -> None:
+    class Careless(Elsewhere):
+        async def sign_many(self, signing_inputs: Sequence[bytes], /) -> Sequence[bytes]:
+            return [b"signature"] * made
+
+    with pytest.raises(KeyProviderError) as caught:
+        await sign_all(Careless(), INPUTS)
+    assert caught.value.reason is Reason.SIGNING_FAILED

@@ -32,11 +32,12 @@ def payload_of(draft: Draft, token_id: str, now: float, /) -> tuple[bytes, float
 
     `iat` is rounded down to whole seconds: every comparison with it, the store's fence included, counts on that.
     """
-    before, after, lifetime, _ = draft
+    before, after, lifetime, chosen_id = draft
     issued_at = math.floor(now)
     expires_at = issued_at + lifetime
-    exp, jti = str(expires_at).encode(), strict_json.encode_text(token_id)
-    return b'%b%d,"exp":%b,"jti":%b%b' % (before, issued_at, exp, jti, after), expires_at
+    # An id that was drawn has no character that needs an escape.
+    jti = b'"%b"' % token_id.encode() if chosen_id is None else strict_json.encode_text(token_id)
+    return b'%b%d,"exp":%b,"jti":%b%b' % (before, issued_at, str(expires_at).encode(), jti, after), expires_at
 
 
 class Form(Generic[C]):

@@ -9,7 +9,6 @@ tasks between one stretch of work and the next.
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 
 from mintkey.clock import Clock, SystemClock
 
@@ -56,7 +55,7 @@ class Pace:
             # A run ends with the turn of the loop in which it began: then others were served.
             self._has_begun, self._began = True, now
             asyncio.get_running_loop().call_soon(self._end)
-        is_over = self._queue is not None or now - self._began > _STRETCH
+        is_over = now - self._began > _STRETCH or (self._queue is not None and self._queue.is_busy)
         self.free = 0 if is_over else _UNASKED
         return is_over
 
@@ -65,48 +64,48 @@ class Pace:
         queue = self._queue
         if queue is None or queue.loop is not asyncio.get_running_loop():
             queue = self._queue = _Queue(self._monotonic)
-        try:
-            await queue.turn()
-            self._end()
-        finally:
-            if queue.is_empty and self._queue is queue:
-                self._queue = None
+        await queue.turn()
+        self._end()
 
     def _end(self) -> None:
         self._has_begun = False
 
 
 class _Queue:
-    """Those who wait in one event loop. A few at a time go on, as many as a stretch has room for."""
+    """Those who wait in one event loop. A few at a time go on, as many as a stretch has room for.
+
+    Attributes:
+        loop: The event loop.
+        is_busy: Whether somebody waits, so that others have to wait behind him.
+    """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
-        self.loop = asyncio.get_running_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
+        self.is_busy: bool = False
         self._monotonic = monotonic
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._is_served = False
         self._began = 0.0
         self._nobody_went = True
         self._share = 1.0
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nobody waits."""
-        return not self._waiting
-
     async def turn(self) -> None:
         """Wait for a turn of the loop in which there is room."""
+        if not self.is_busy:
+            # Who is alone needs no more than that; whoever comes meanwhile waits behind.
+            self.is_busy = True
+            try:
+                await asyncio.sleep(0)
+            finally:
+                self._began = self._monotonic()
+                self._go_on()
+            return
         while True:
             turn = self.loop.create_future()
             self._waiting.append(turn)
-            if not self._is_served:
-                self._is_served = True
+            if not self.is_busy:
+                self.is_busy = True
                 self.loop.call_soon(self._serve)
-            try:
-                await turn
-            except asyncio.CancelledError:
-                with suppress(ValueError):
-                    self._waiting.remove(turn)
-                raise
+            await turn
             now = self._monotonic()
             if self._nobody_went:  # one goes on in every turn, however long others had the loop meanwhile
                 self._nobody_went, self._began = False, now
@@ -123,6 +122,9 @@ class _Queue:
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
-        self._is_served = bool(self._waiting)
-        if self._is_served:
+        self._go_on()
+
+    def _go_on(self) -> None:
+        self.is_busy = bool(self._waiting)
+        if self.is_busy:
             self.loop.call_soon(self._serve)

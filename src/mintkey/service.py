@@ -17,12 +17,12 @@ from mintkey.health import Check, Health, SelfChecking
 from mintkey.issuing import Draft, Form, check_headers, payload_of
 from mintkey.jose.batches import sign_all
 from mintkey.jose.compact import assemble, compose, header_segment
-from mintkey.keys.base import Algorithm, IKeyProvider, JWKSet, KeyState, Maintained, SigningKey
+from mintkey.keys.base import Algorithm, IKeyProvider, JWKSet, KeyState, Maintained, MintsAtHand, SigningKey
 from mintkey.keys.policy import RotationPolicy
 from mintkey.keys.sealing import Plaintext, Sealer
 from mintkey.purpose import Purpose, PurposeTable
 from mintkey.replay.base import ReplayStore
-from mintkey.tokens import MintedToken, MintRequest
+from mintkey.tokens import MintedToken, MintRequest, minted
 from mintkey.verifier import TokenVerifier
 
 __all__ = ["TokenService"]
@@ -87,6 +87,7 @@ class TokenService(TokenVerifier):
             max_token_bytes=max_token_bytes,
         )
         self._provider = keys
+        self._grant_at_hand = keys.grant_at_hand if isinstance(keys, MintsAtHand) else _nothing_at_hand
         self._upkeep: asyncio.Task[None] | None = None
         self._headers: dict[tuple[str, str], bytes] = {}
         self._forms: PurposeTable[Form[Any]] = PurposeTable(
@@ -204,7 +205,9 @@ class TokenService(TokenVerifier):
             check_headers(purpose, headers)
         if not self._all_is_open:
             await self._open_for(purpose)
-        grant = await self._provider.acquire(1, kid=kid)
+        grant = self._grant_at_hand() if kid is None else None
+        if grant is None:
+            grant = await self._provider.acquire(1, kid=kid)
         pace = self._pace
         pace.free -= 1
         if pace.free < 0 and pace.is_over():
@@ -341,9 +344,7 @@ class TokenService(TokenVerifier):
                 f"{purpose.name}: a token of {len(token)} bytes would be refused, max_token_bytes is "
                 f"{self._max_token_bytes}: put less into the claims"
             )
-        return MintedToken(
-            token, id=token_id, expires_at=from_timestamp(expires_at), key_id=key.kid, purpose=purpose.name
-        )
+        return minted(token, token_id, expires_at, key.kid, purpose.name)
 
     def _header(self, purpose: Purpose[Any], key: SigningKey, headers: Mapping[str, object] | None) -> bytes:
         if headers:
@@ -385,3 +386,7 @@ async def _maintain(provider: Maintained) -> None:
             _log.warning("key maintenance failed: %s", error.reason)
             pause = timedelta(seconds=1)
         await anyio.sleep(max(0.05, pause.total_seconds()))
+
+
+def _nothing_at_hand() -> None:
+    return None

@@ -10,7 +10,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-__all__ = ["Sodium", "accelerators", "imported", "json_loads", "sodium"]
+__all__ = ["Sodium", "accelerators", "imported", "json_loads", "load", "sodium"]
 
 _OLDEST = MappingProxyType({"nacl": (1, 5), "orjson": (3, 10)})
 
@@ -52,6 +52,12 @@ def sodium() -> Sodium | None:
     """Ed25519 of libsodium, or None. Whether it judges signatures as we do, `jose.sodium` finds out."""
     found = imported("nacl.bindings")
     return None if found is None else Sodium(found.crypto_sign, found.crypto_sign_open)
+
+
+def load() -> None:
+    """Look for both now rather than at the first token: importing them takes longer than the event loop can wait."""
+    for module in ("nacl.bindings", "orjson"):
+        imported(module)
 
 
 def accelerators() -> Mapping[str, str | None]:

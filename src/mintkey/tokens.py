@@ -15,6 +15,7 @@ __all__ = [
     "MintedToken",
     "PeekedToken",
     "VerifiedToken",
+    "minted",
     "peeked",
     "verified",
 ]
@@ -27,7 +28,7 @@ class MintedToken(str):
 
     Attributes:
         id: The `jti` (RFC 7519 §4.1.7).
-        expires_at: The `exp`, an aware UTC datetime.
+        exp: The `exp`, in seconds since the epoch.
         key_id: The `kid` of the version that signed.
         purpose: The purpose's name.
 
@@ -41,10 +42,10 @@ class MintedToken(str):
         MintedToken(purpose='login', id='1', key_id='k', expires_at='2026-01-01T00:00:00+00:00')
     """
 
-    __slots__ = ("expires_at", "id", "key_id", "purpose")
+    __slots__ = ("exp", "id", "key_id", "purpose")
 
+    exp: float
     id: str
-    expires_at: datetime
     key_id: str
     purpose: str
 
@@ -59,19 +60,38 @@ class MintedToken(str):
         purpose: str,
     ) -> Self:
         """A token and what is known about it."""
-        self = super().__new__(cls, token)
-        self.id = id
-        self.expires_at = expires_at
-        self.key_id = key_id
-        self.purpose = purpose
-        return self
+        return _minted(cls, token, id, expires_at.timestamp(), key_id, purpose)
 
-    def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, object]]:
+    @property
+    def expires_at(self) -> datetime:
+        """The `exp`, an aware UTC datetime."""
+        return from_timestamp(self.exp)
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
         """Survive a queue or a process pool."""
-        return (str(self),), {name: getattr(self, name) for name in MintedToken.__slots__}
+        return _minted, (type(self), str(self), self.id, self.exp, self.key_id, self.purpose)
 
     def __repr__(self) -> str:
         return _describe(self, self.purpose, self.id, self.key_id, self.expires_at)
+
+
+T = TypeVar("T", bound=MintedToken)
+
+
+def _minted(  # noqa: PLR0917 - by position: every token comes by here
+    kind: type[T], text: str, token_id: str, exp: float, key_id: str, purpose: str
+) -> T:
+    token = str.__new__(kind, text)
+    token.exp = exp
+    token.id = token_id
+    token.key_id = key_id
+    token.purpose = purpose
+    return token
+
+
+def minted(text: str, token_id: str, exp: float, key_id: str, purpose: str, /) -> MintedToken:
+    """A token that was just signed; `exp` in seconds since the epoch."""
+    return _minted(MintedToken, text, token_id, exp, key_id, purpose)
 
 
 @frozen

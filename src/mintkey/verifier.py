@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from mintkey import ids
+from mintkey import ids, speed
 from mintkey.cache import VerificationCache
 from mintkey.claims.registered import check_scopes, check_times
 from mintkey.claims.template import ClaimsTemplate
@@ -76,6 +76,7 @@ class TokenVerifier:
         if max_token_bytes < 1:
             problems.append("max_token_bytes must be positive")
         ConfigurationError.raise_if(f"{type(self).__name__}: {problem}" for problem in problems)
+        speed.load()
         self._issuer = issuer
         self._keys = keys
         self._at_hand = keys.at_hand if isinstance(keys, KeysAtHand) else _nothing_at_hand
@@ -113,7 +114,7 @@ class TokenVerifier:
             raise _one_string()
         try:
             found = await self._authentic(token, purpose)
-            claims = self._admitted(found, found[4], purpose, scopes)
+            claims = self._admitted(found, purpose, scopes)
             if purpose.stateful:
                 await self._spender_for(purpose).look(found[0], purpose)
         except (InvalidTokenError, BackendError) as error:
@@ -143,12 +144,15 @@ class TokenVerifier:
             known = None if self._cache is None else self._cache.get(token, purpose, self)
             if known is None:
                 found = await self._authentic(token, purpose)
-                claims = self._admitted(found, found[4], purpose, scopes)
+                private = found[4]
             else:
                 found, private = known
                 if self._at_hand(found[2]) is None:
                     await self._keys.resolve(found[2])
-                claims = self._admitted(found, private, purpose, scopes)
+            check_times(found[0], purpose.rules, self._time())
+            if scopes:
+                check_scopes(found[0], scopes)
+            claims = purpose.codec.decode(private)
             if purpose.single_use:
                 spender = self._spender or self._spender_for(purpose)
                 await spender.claim(found[0], purpose, owner=ids.new_id())
@@ -327,12 +331,12 @@ class TokenVerifier:
             self._cache.put(token, purpose, self, found)
         return found
 
-    def _admitted(self, found: Found, private: dict[str, Any], purpose: Purpose[C], scopes: Collection[str]) -> C:
+    def _admitted(self, found: Found, purpose: Purpose[C], scopes: Collection[str]) -> C:
         """The typed claims of a token whose time it is and whose scopes suffice."""
         check_times(found[0], purpose.rules, self._time())
         if scopes:
             check_scopes(found[0], scopes)
-        return purpose.codec.decode(private)
+        return purpose.codec.decode(found[4])
 
     @asynccontextmanager
     async def _redeem(
@@ -341,7 +345,7 @@ class TokenVerifier:
         owner, spender = ids.new_id(), self._spender_for(purpose)
         try:
             found = await self._authentic(token, purpose)
-            claims = self._admitted(found, found[4], purpose, scopes)
+            claims = self._admitted(found, purpose, scopes)
             mark = await spender.claim(found[0], purpose, owner=owner, lease=lease)
         except (InvalidTokenError, BackendError) as error:
             self._reject(purpose, error)

@@ -45,3 +45,13 @@ def test_a_value_can_be_copied_and_sent(value: Any) -> None:
     assert copy.copy(value) == value
     assert copy.deepcopy(value) == value
     assert pickle.loads(pickle.dumps(value)) == value  # noqa: S301 - our own
+
+
+def test_what_was_seen_is_one_by_what_it_says_and_how_it_was_seen() -> None:
+    verified, again = (VerifiedToken[dict[str, Any]](**FIELDS) for _ in range(2))
+    other = VerifiedToken[dict[str, Any]](**{**FIELDS, "id": "2"})
+    assert verified == again
+    assert {verified, again, other} == {verified, other}
+    assert verified != other
+    assert verified != PeekedToken[dict[str, Any]](**FIELDS)
+    assert verified != "a token"

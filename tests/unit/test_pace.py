@@ -67,7 +67,7 @@ def works() -> Works:
 
 
 def has_waiters(pace: Pace) -> bool:
-    return pace._queue is not None
+    return pace._queue is not None and pace._queue.is_busy
 
 
 # --- alone
@@ -291,16 +291,20 @@ async def test_a_whole_queue_may_be_cancelled_at_any_moment(works, turns) -> Non
     assert not has_waiters(works.pace)
 
 
-async def test_whoever_is_cancelled_when_it_is_his_turn_keeps_nobody_waiting(works) -> None:
+async def test_whoever_is_cancelled_when_it_is_his_turn_keeps_nobody_waiting(works, monkeypatch) -> None:
     tasks = await until_they_wait(works, 30)
     queue = works.pace._queue
     assert queue is not None
-    called, first = queue._waiting[0], tasks[len(works.done)]
-    await asyncio.sleep(0)
-    assert called.done()
-    first.cancel()
+    # The first who rests is in no queue. Those behind him are let go on in the order of their tasks.
+    serve, behind = queue._serve, len(works.done) + 1
+
+    def serve_and_cancel() -> None:
+        serve()
+        tasks[behind].cancel()
+
+    monkeypatch.setattr(queue, "_serve", serve_and_cancel)
     await asyncio.wait(tasks)
-    assert first.cancelled()
+    assert tasks[behind].cancelled()
     assert len(works.done) == 29
 
 

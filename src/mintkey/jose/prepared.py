@@ -39,7 +39,7 @@ def verification_key(key: LoadedKey, /, *, verify_until: datetime | None = None)
         kid=key.kid,
         algorithm=key.algorithm,
         verify_until=verify_until,
-        verify=_answering(verifier(key.public, SPECS[key.algorithm])),
+        verify=verifier(key.public, SPECS[key.algorithm]),
     )
 
 
@@ -63,7 +63,7 @@ def signing_key(key: LoadedKey, /) -> SigningKey:
     spec = SPECS[key.algorithm]
     kid, algorithm, sign = key.kid, key.algorithm, signer(key.private, spec)
     if spec.symmetric:
-        verify = verifier(key.public, spec)  # says yes or no, and never raises
+        verify = verifier(key.public, spec)
         return _Secret(
             kid=kid, algorithm=algorithm, verify_until=None, verify=verify, _sign=sign, _sign_all=sign_all_here
         )
@@ -72,16 +72,6 @@ def signing_key(key: LoadedKey, /) -> SigningKey:
         sign_all = partial(sign_all_in_threads, at_once=_RSA_AT_ONCE, is_slow=is_slow)
         return _RSASigner(kid=kid, algorithm=algorithm, _sign=sign, _sign_all=sign_all, _is_slow=is_slow)
     return _Signer(kid=kid, algorithm=algorithm, _sign=sign, _sign_all=partial(sign_all_in_threads, at_once=_AT_ONCE))
-
-
-def _answering(verify: Verify) -> Verify:
-    def answer(signing_input: bytes, signature: bytes, /) -> bool:
-        try:
-            return verify(signing_input, signature)
-        except Exception:  # noqa: BLE001 - InvalidSignature, and whatever else strange bytes call forth: all mean no
-            return False
-
-    return answer
 
 
 def _not_signed(error: Exception) -> KeyProviderError:

@@ -1,14 +1,13 @@
 """Signing and verifying with native keys, one plain function each: the seam where a faster implementation plugs in.
 
-A verifier returns True or raises, whatever it likes; `prepared` turns everything else into "no". The sizes and ranges
-that OpenSSL does not look at are checked here.
+A verifier says yes or no and never raises: `InvalidSignature`, and whatever else strange bytes call forth, mean no. The
+sizes and ranges that OpenSSL does not look at are checked here.
 """
 
 import hashlib
 from collections.abc import Callable
 from hmac import compare_digest
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -69,9 +68,12 @@ def _hmac_verifier(secret: bytes, digest: str) -> Verify:
     begin = HMAC(secret, _HASHES[digest]).copy
 
     def verify(signing_input: bytes, signature: bytes) -> bool:
-        state = begin()
-        state.update(signing_input)
-        return compare_digest(state.finalize(), signature)
+        try:
+            state = begin()
+            state.update(signing_input)
+            return compare_digest(state.finalize(), signature)
+        except Exception:  # noqa: BLE001 - see above
+            return False
 
     return verify
 
@@ -80,10 +82,13 @@ def _ed25519_verifier(key: Ed25519PublicKey) -> Verify:
     check = key.verify
 
     def verify(signing_input: bytes, signature: bytes) -> bool:
-        # OpenSSL would take an R of low order, which no signer makes and libsodium refuses: one answer everywhere.
-        if signature[:32] in LOW_ORDER:
-            raise InvalidSignature
-        check(signature, signing_input)
+        try:
+            # OpenSSL would take an R of low order, which no signer makes and libsodium refuses: one answer everywhere.
+            if signature[:32] in LOW_ORDER:
+                return False
+            check(signature, signing_input)
+        except Exception:  # noqa: BLE001 - see above
+            return False
         return True
 
     return verify
@@ -120,11 +125,14 @@ def _ecdsa_verifier(key: EllipticCurvePublicKey, spec: AlgorithmSpec) -> Verify:
     check = key.verify
 
     def verify(signing_input: bytes, signature: bytes) -> bool:
-        # A signature of another size has another spelling (RFC 7518 §3.4); OpenSSL itself refuses r and s out of range.
-        if len(signature) != expected:
-            raise InvalidSignature
-        r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
-        check(encode_dss_signature(r, s), hasher(signing_input).digest(), scheme)
+        try:
+            # Of another size it has another spelling (RFC 7518 §3.4); OpenSSL itself refuses r and s out of range.
+            if len(signature) != expected:
+                return False
+            r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
+            check(encode_dss_signature(r, s), hasher(signing_input).digest(), scheme)
+        except Exception:  # noqa: BLE001 - see above
+            return False
         return True
 
     return verify
@@ -147,7 +155,10 @@ def _rsa_verifier(key: RSAPublicKey, spec: AlgorithmSpec) -> Verify:
     check = key.verify
 
     def verify(signing_input: bytes, signature: bytes) -> bool:
-        check(signature, hasher(signing_input).digest(), padding, hashed)
+        try:
+            check(signature, hasher(signing_input).digest(), padding, hashed)
+        except Exception:  # noqa: BLE001 - see above
+            return False
         return True
 
     return verify

@@ -20,6 +20,7 @@ __all__ = [
     "KeysAtHand",
     "Maintained",
     "MintReturns",
+    "MintsAtHand",
     "SigningGrant",
     "SigningKey",
     "StoredRing",
@@ -101,6 +102,15 @@ class KeysAtHand(Protocol):
 
     def at_hand(self, kid: str, /) -> VerificationKey | None:
         """What `resolve` would return; None: ask `resolve`."""
+        ...
+
+
+@runtime_checkable
+class MintsAtHand(Protocol):
+    """A capability of key providers: leave to sign at once, where it was granted beforehand."""
+
+    def grant_at_hand(self) -> "SigningGrant | None":
+        """What `acquire()` would return; None: ask `acquire`."""
         ...
 
 

@@ -1,7 +1,7 @@
 """The rotating key provider, written once over two ports: where the ring lives, and who holds its private keys.
 
-How it is put together: `ring` and `merge` say what should be, `keeper` makes it so in the store and holds the snapshot,
-`refresh` bounds the snapshot's age, `minting` counts, `keychain` holds open keys. This module is the public face.
+`ring` and `merge` say what should be, `keeper` makes it so in the store and holds the snapshot, `refresh` bounds its
+age, `minting` counts, `keychain` holds open keys. This module is the public face.
 """
 
 import logging
@@ -116,7 +116,7 @@ class RotatingKeyProvider(Resource):
             max_clock_skew=max_clock_skew,
         )
         self._clock = clock = SystemClock() if clock is None else clock
-        self._time, self._monotonic = clock.time, clock.monotonic  # asked for every token
+        self._time, self._monotonic = clock.time, clock.monotonic
         self._store = store
         self._ring = ring
         self._policy = policy
@@ -197,12 +197,14 @@ class RotatingKeyProvider(Resource):
             raise ConfigurationError("acquire: want must be at least 1")
         if kid is not None:
             return await self._acquire_pinned(want, kid)
+        return self.grant_at_hand(want) or await self._acquire_with_care(want)
+
+    def grant_at_hand(self, want: int = 1) -> SigningGrant | None:
+        """Leave to sign from what the store granted already, while there is any and nothing is due."""
         snapshot = self._keeper.snapshot
-        if snapshot is not None and self._monotonic() < snapshot.fresh_until and self._time() < snapshot.change_due_at:
-            grant = self._mints.take(snapshot.signing_kid, want)
-            if grant is not None:
-                return grant
-        return await self._acquire_with_care(want)
+        if snapshot is None or self._monotonic() >= snapshot.fresh_until or self._time() >= snapshot.change_due_at:
+            return None
+        return self._mints.take(snapshot.signing_kid, want)
 
     async def versions(self) -> Sequence[KeyVersion]:
         """All versions that are still remembered in full, newest first, as the store holds them now.
@@ -309,8 +311,7 @@ class RotatingKeyProvider(Resource):
         return await self._probe.checks()
 
     async def _resolve_with_care(self, kid: str) -> VerificationKey:
-        # What no key of ours can be called is not worth a look at anything.
-        if check_kid(kid):
+        if check_kid(kid):  # what no key of ours can be called is not worth a look at anything
             now, snapshot = self._clock.time(), await self._freshness.current()
             key = snapshot.verifier(kid, now)
             if key is None and (newer := await self._freshness.after_unknown_kid()) is not None:

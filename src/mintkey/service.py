@@ -17,7 +17,8 @@ from mintkey.health import Check, Health, SelfChecking
 from mintkey.issuing import Draft, Form, check_headers, payload_of
 from mintkey.jose.batches import sign_all
 from mintkey.jose.compact import assemble, compose, header_segment
-from mintkey.keys.base import Algorithm, IKeyProvider, JWKSet, KeyState, Maintained, MintsAtHand, SigningKey
+from mintkey.keys.at_hand import grants_of
+from mintkey.keys.base import Algorithm, IKeyProvider, JWKSet, KeyState, Maintained, SigningKey
 from mintkey.keys.policy import RotationPolicy
 from mintkey.keys.sealing import Plaintext, Sealer
 from mintkey.purpose import Purpose, PurposeTable
@@ -87,7 +88,7 @@ class TokenService(TokenVerifier):
             max_token_bytes=max_token_bytes,
         )
         self._provider = keys
-        self._grant_at_hand = keys.grant_at_hand if isinstance(keys, MintsAtHand) else _nothing_at_hand
+        self._grant_at_hand = grants_of(keys)
         self._upkeep: asyncio.Task[None] | None = None
         self._headers: dict[tuple[str, str], bytes] = {}
         self._forms: PurposeTable[Form[Any]] = PurposeTable(
@@ -386,7 +387,3 @@ async def _maintain(provider: Maintained) -> None:
             _log.warning("key maintenance failed: %s", error.reason)
             pause = timedelta(seconds=1)
         await anyio.sleep(max(0.05, pause.total_seconds()))
-
-
-def _nothing_at_hand() -> None:
-    return None

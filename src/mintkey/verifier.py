@@ -21,7 +21,8 @@ from mintkey.errors import (
 from mintkey.events import BackendDegraded, Event, Hook, Rejected, Revoked, Spent, Verified, emit
 from mintkey.jose.compact import HeaderCache, authenticate, split
 from mintkey.jose.header import Header, read_own_header, same_typ
-from mintkey.keys.base import KeyResolver, KeysAtHand
+from mintkey.keys.at_hand import keys_of
+from mintkey.keys.base import KeyResolver
 from mintkey.opening import Openings
 from mintkey.pace import Pace
 from mintkey.purpose import Purpose, PurposeTable
@@ -79,7 +80,7 @@ class TokenVerifier:
         speed.load()
         self._issuer = issuer
         self._keys = keys
-        self._at_hand = keys.at_hand if isinstance(keys, KeysAtHand) else _nothing_at_hand
+        self._at_hand = keys_of(keys)
         self._replay = replay
         self._clock: Clock = SystemClock() if clock is None else clock
         self._time = self._clock.time
@@ -388,10 +389,6 @@ class TokenVerifier:
     def _tell(self, event: Event) -> None:
         if self._hooks:
             emit(self._hooks, event)
-
-
-def _nothing_at_hand(_kid: str) -> None:
-    return None
 
 
 def _one_string() -> ConfigurationError:

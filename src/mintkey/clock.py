@@ -39,8 +39,8 @@ class SystemClock:
     __slots__ = ()
 
     # The functions themselves: every token asks several times, and a method around each would double what that costs.
-    monotonic = staticmethod(time.monotonic)
-    time = staticmethod(time.time)
+    monotonic: staticmethod[[], float] = staticmethod(time.monotonic)
+    time: staticmethod[[], float] = staticmethod(time.time)
 
 
 def from_timestamp(seconds: float, /) -> datetime:

@@ -45,7 +45,7 @@ class Pace:
         self._monotonic = (SystemClock() if clock is None else clock).monotonic
         self._began = 0.0
         self._has_begun = False
-        self.free = 0
+        self.free: int = 0
         self._queue: _Queue | None = None
 
     def is_over(self) -> bool:

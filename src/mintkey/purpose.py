@@ -238,7 +238,7 @@ class PurposeTable(Generic[T]):
         self._make = make
         self._made: dict[int, T] = {}
         self._met: list[Purpose[Any]] = []
-        self.find = self._made.get
+        self.find: Callable[[int], T | None] = self._made.get
 
     def __getitem__(self, purpose: Purpose[Any], /) -> T:
         found = self.find(id(purpose))

@@ -5,7 +5,7 @@ two dots, strict base64url, the header. Whatever comes in, only a `MintkeyError`
 by `max_bytes`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from mintkey.errors import MalformedTokenError, Reason, SignatureError
@@ -49,7 +49,7 @@ class HeaderCache:
     def __init__(self, *, max_entries: int = 256) -> None:
         self._headers: dict[bytes, _Members] = {}
         self._max_entries = max_entries
-        self.find = self._headers.get
+        self.find: Callable[[bytes], _Members | None] = self._headers.get
 
     def remember(self, segment: bytes, header: Header, /) -> None:
         """Keep the header of a token that was authenticated, unless it has members that another purpose may refuse."""

@@ -45,8 +45,9 @@ class Batch:
         if writer is not None and writer.pulse is not None:
             packed += [writer.pulse, pack("WAIT", replicas, max(1, int(patience * 1000)))]
             count += writer.pulse_replies + 1
-        self.commands, self.count = b"".join(packed), count
-        self.found_fit = False
+        self.commands: bytes = b"".join(packed)
+        self.count: int = count
+        self.found_fit: bool = False
         self._calls, self._places, self._is_confirmed = calls, places, writer is not None
 
     def hand_out(self, replies: list[Reply], /) -> None:

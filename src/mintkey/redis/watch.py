@@ -27,7 +27,7 @@ class Watch:
         self._loop = asyncio.get_running_loop()
         self._queues = {id(waiting): waiting}
         self._timer: asyncio.TimerHandle | None = None
-        self.wakes_at = inf
+        self.wakes_at: float = inf
 
     def wake_at(self, deadline: float, /) -> None:
         """Wake up at a deadline that is earlier than `wakes_at`."""

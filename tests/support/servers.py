@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -41,12 +41,19 @@ def redis_binary() -> str:
 BINARIES = {"valkey": valkey_binary, "redis": redis_binary}
 
 
+_BUS = 10_000
+"""So far above its port a node of a cluster listens to the others."""
+
+
 def free_port() -> int:
-    """A port on which nobody listens right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port on which nobody listens right now, and that has room for a cluster's bus."""
+    while True:
+        with socket.socket() as probe, socket.socket() as bus:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+            with suppress(OSError, OverflowError):
+                bus.bind(("127.0.0.1", port + _BUS))
+                return port
 
 
 @dataclass

@@ -154,12 +154,13 @@ async def test_many_signatures_use_threads_and_a_few_do_not(monkeypatch) -> None
     assert (few.here, many.here) == (16, 0)
 
 
-async def test_the_first_failure_among_many_is_the_callers() -> None:
+async def test_a_failure_among_many_is_the_callers() -> None:
     def fail(signing_input: bytes) -> bytes:
         raise ValueError(signing_input)
 
     for sign_all in (sign_all_here, partial(sign_all_in_threads, at_once=4)):
-        with pytest.raises(ValueError, match="0"):
+        # Whose it is in threads is for them to settle.
+        with pytest.raises(ValueError, match=r"^b'[0-9]+'$"):
             await sign_all(fail, [b"%d" % number for number in range(50)])
 
 

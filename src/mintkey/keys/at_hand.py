@@ -35,8 +35,6 @@ def grants_of(keys: KeyResolver, /) -> Callable[[], SigningGrant | None]:
 
 def _are_of_one_class(provider: object, *names: str) -> bool:
     """Whether one class, or the object itself, defines all of these methods as they are called."""
-    for namespace in (getattr(provider, "__dict__", {}), *map(vars, type(provider).__mro__)):
-        defined = [name in namespace for name in names]
-        if any(defined):
-            return all(defined)
-    return False
+    namespaces = (getattr(provider, "__dict__", {}), *map(vars, type(provider).__mro__))
+    definitions = ([name in namespace for name in names] for namespace in namespaces)
+    return next((all(defined) for defined in definitions if any(defined)), False)

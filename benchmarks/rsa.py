@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from benchmarks.question import ask
-from benchmarks.report import Figure, Line, Plot, Report
+from benchmarks.report import Figure, Report
 from benchmarks.rounds import Scale
 from benchmarks.services import ISSUER, SESSION, keys, service
-from benchmarks.ticker import Held, Work, idle, longest_gaps
+from benchmarks.ticker import Held, Work, idle, longest_gaps, stall_plot
 from mintkey import TokenService
 from mintkey.keys.base import IKeyProvider
 
@@ -40,8 +40,10 @@ async def measure(scale: Scale) -> Report:
         Figure("", "200 RS256 mints: stall", ours.stall, "ms", at_least=False),
         Figure("", "200 RS256 mints: the worst round", ours.worst, "ms", at_least=False),
     ]
+    stalls = {f"{_MINTS} RS256 mints": (ours.stall, inline.stall)}
     for size in _SIZES:
         held = rotations[f"rotate {size}"]
+        stalls[f"rotation to RSA-{size}"] = held.stall, rotations[f"inline {size}"].stall
         figures += [
             Figure(
                 "P8", f"rotation to RSA-{size} and the next mint: stall", held.stall, "ms", _MUST, _AIM, at_least=False
@@ -50,7 +52,7 @@ async def measure(scale: Scale) -> Report:
             Figure("", f"rotation to RSA-{size} and the next mint: takes", held.time * 1000, "ms", at_least=False),
         ]
     figures.append(Figure("", "an idle loop, beside RSA: stall", rotations["idle"].stall, "ms", at_least=False))
-    return Report(tuple(figures), (_plot(ours, inline, rotations),))
+    return Report(tuple(figures), (stall_plot("rsa-stall", stalls, must=_MUST),))
 
 
 async def _mints(scale: Scale) -> tuple[Held, Held]:
@@ -96,24 +98,6 @@ def _generation(bits: int) -> Work:
         rsa.generate_private_key(65_537, bits)
 
     return work
-
-
-def _plot(ours: Held, inline: Held, rotations: dict[str, Held]) -> Plot:
-    names = (f"{_MINTS} RS256 mints", *(f"rotation to RSA-{size}" for size in _SIZES))
-    return Plot(
-        "rsa-stall",
-        "Longest time in which the loop serves nobody else",
-        "",
-        "milliseconds",
-        (
-            Line("inline", names, (inline.stall, *(rotations[f"inline {size}"].stall for size in _SIZES))),
-            Line("mintkey", names, (ours.stall, *(rotations[f"rotate {size}"].stall for size in _SIZES))),
-            Line(f"at most {_MUST:.0f} ms", names, (_MUST,) * len(names), reference=True),
-        ),
-        kind="bars",
-        log_y=True,
-        values=True,
-    )
 
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from benchmarks.pyjwt import PyJWT
 from benchmarks.question import ask
-from benchmarks.report import Figure, Line, Plot, Report
+from benchmarks.report import Figure, Report
 from benchmarks.rounds import Scale
 from benchmarks.services import SESSION, service, tickets
-from benchmarks.ticker import Held, Work, idle, longest_gaps
+from benchmarks.ticker import Held, Work, idle, longest_gaps, stall_plot
 from mintkey import MintRequest, TokenService
 from mintkey.keys.base import Algorithm
 
@@ -46,7 +46,10 @@ async def measure(scale: Scale) -> Report:
         Figure("", f"mint_many of EdDSA, times {name}", more * many[name].time_times(many["mint_many"]))
         for name in ("a loop of mint", "bare signature")
     ]
-    return Report((*figures, *worst, quiet, *speed), (_plot(bursts, many["mint_many"], many["inline"]),))
+    stalls = {f"{_BURST} {what}": (ours.stall, inline.stall) for what, (ours, inline) in bursts.items()}
+    # A run of signatures that never gives way holds the loop for as long as it takes.
+    stalls[f"mint {_MANY:,} EdDSA"] = many["mint_many"].stall, many["inline"].stall * _MANY / _FEWER
+    return Report((*figures, *worst, quiet, *speed), (stall_plot("loop-stall", stalls, must=_MUST),))
 
 
 async def _bursts(scale: Scale) -> dict[str, tuple[Held, Held]]:
@@ -135,26 +138,6 @@ def _stall(what: str, held: Held) -> Figure:
 
 def _worst(what: str, held: Held) -> Figure:
     return Figure("", f"{what}: the worst round", held.worst, "ms", at_least=False)
-
-
-def _plot(bursts: dict[str, tuple[Held, Held]], many: Held, fewer_inline: Held) -> Plot:
-    names = (*(f"{_BURST} {what}" for what in bursts), f"mint {_MANY:,} EdDSA")
-    # A run of signatures that never gives way holds the loop for as long as it takes.
-    all_inline = fewer_inline.stall * _MANY / _FEWER
-    return Plot(
-        "loop-stall",
-        "Longest time in which the loop serves nobody else",
-        "",
-        "milliseconds",
-        (
-            Line("inline", names, (*(held.stall for _, held in bursts.values()), all_inline)),
-            Line("mintkey", names, (*(held.stall for held, _ in bursts.values()), many.stall)),
-            Line(f"at most {_MUST:.0f} ms", names, (_MUST,) * len(names), reference=True),
-        ),
-        kind="bars",
-        log_y=True,
-        values=True,
-    )
 
 
 if __name__ == "__main__":

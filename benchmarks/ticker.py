@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from benchmarks.report import Line, Plot
 from benchmarks.rounds import Scale
 
-__all__ = ["Held", "Ticker", "Work", "idle", "longest_gaps"]
+__all__ = ["Held", "Ticker", "Work", "idle", "longest_gaps", "stall_plot"]
 
 Work = Callable[[], Awaitable[object]]
 """What may hold the loop."""
@@ -137,6 +138,32 @@ async def longest_gaps(works: Mapping[str, Work], *, scale: Scale) -> dict[str, 
     finally:
         gc.unfreeze()
     return {name: Held(tuple(gaps[name]), tuple(seconds[name])) for name in names}
+
+
+def stall_plot(file: str, stalls: Mapping[str, tuple[float, float]], *, must: float) -> Plot:
+    """Bars of how long the loop is held, beside the same work done inline.
+
+    Args:
+        file: Name of the file, without suffix.
+        stalls: By what is done: milliseconds of ours, and inline.
+        must: Milliseconds that ours may have at most.
+    """
+    names = tuple(stalls)
+    ours, inline = zip(*stalls.values(), strict=True)
+    return Plot(
+        file,
+        "Longest time in which the loop serves nobody else",
+        "",
+        "milliseconds",
+        (
+            Line("inline", names, inline),
+            Line("mintkey", names, ours),
+            Line(f"at most {must:.0f} ms", names, (must,) * len(names), reference=True),
+        ),
+        kind="bars",
+        log_y=True,
+        values=True,
+    )
 
 
 def _ratio(these: Sequence[float], those: Sequence[float]) -> float:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from mintkey.claims import strict_json
-from mintkey.claims.registered import REGISTERED
+from mintkey.claims.registered import ALWAYS, REGISTERED
 from mintkey.claims.template import ClaimsTemplate
 from mintkey.errors import ClaimError, ConfigurationError
 from mintkey.purpose import Purpose, names
@@ -46,19 +46,16 @@ class Form(Generic[C]):
     Args:
         purpose: What the tokens are for.
         template: The claim set of the purpose.
-
-    Attributes:
-        purpose: What the tokens are for.
     """
 
-    __slots__ = ("_age", "_claims_needed", "_lifetime", "_required", "_template", "purpose")
+    __slots__ = ("_age", "_claims_needed", "_lifetime", "_purpose", "_required", "_template")
 
     def __init__(self, purpose: Purpose[C], template: ClaimsTemplate, /) -> None:
-        self.purpose: Purpose[C] = purpose
+        self._purpose = purpose
         self._template = template
         self._lifetime = _numeric_date(purpose.lifetime.total_seconds())
         self._age = purpose.lifetime + purpose.leeway
-        self._required = purpose.required - {"iss", "exp", "iat", "jti"}
+        self._required = purpose.required.difference(ALWAYS)
         self._claims_needed = tuple(_claims_needed(purpose))
 
     def fill(
@@ -89,7 +86,7 @@ class Form(Generic[C]):
             ConfigurationError: Anything in the request contradicts the purpose or the provider; all problems at once
                 (`configuration`).
         """
-        purpose = self.purpose
+        purpose = self._purpose
         problems = list(self._claims_needed) if claims is None else []
         private = {} if claims is None else self._private(claims, problems)
         if subject == "":
@@ -120,7 +117,7 @@ class Form(Generic[C]):
             raise ConfigurationError(f"{purpose.name}: the claims cannot be written as JSON: {error}") from None
 
     def _private(self, claims: C, problems: list[str]) -> dict[str, Any]:
-        private = self.purpose.codec.encode(claims)
+        private = self._purpose.codec.encode(claims)
         if not REGISTERED.isdisjoint(private):
             taken = sorted(REGISTERED & private.keys())
             problems.append(f"claims must not contain registered claims: {', '.join(taken)}")

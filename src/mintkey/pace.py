@@ -52,9 +52,7 @@ class Pace:
         """Whether the run has become long, so that whoever is about to work has to `rest` first."""
         now = self._monotonic()
         if not self._has_begun:
-            # A run ends with the turn of the loop in which it began: then others were served.
-            self._has_begun, self._began = True, now
-            asyncio.get_running_loop().call_soon(self._end)
+            self._begin(now)
         is_over = now - self._began > _STRETCH or (self._queue is not None and self._queue.is_busy)
         self.free = 0 if is_over else _UNASKED
         return is_over
@@ -65,10 +63,18 @@ class Pace:
         if queue is None or queue.loop is not asyncio.get_running_loop():
             queue = self._queue = _Queue(self._monotonic)
         await queue.turn()
-        self._end()
+        now = self._monotonic()
+        if not self._has_begun or now - self._began > _STRETCH:
+            self._begin(now)
+            self.free = 0 if queue.is_busy else _UNASKED
+
+    def _begin(self, now: float) -> None:
+        # A run ends with the turn of the loop in which it began: then others were served.
+        self._has_begun, self._began = True, now
+        asyncio.get_running_loop().call_soon(self._end)
 
     def _end(self) -> None:
-        self._has_begun = False
+        self._has_begun, self.free = False, 0
 
 
 class _Queue:

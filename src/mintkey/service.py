@@ -296,8 +296,7 @@ class TokenService(TokenVerifier):
         await super().aclose()
 
     async def _fill_all(self, purpose: Purpose[C], requests: Iterable[MintRequest[C]]) -> list[Draft]:
-        form = self._forms.find(id(purpose)) or self._forms.add(purpose)
-        longest = self._provider.max_token_age
+        form, longest = self._forms[purpose], self._provider.max_token_age
         drafts: list[Draft] = []
         problems: list[str] = []
         pace = self._pace
@@ -345,7 +344,7 @@ class TokenService(TokenVerifier):
                 f"{purpose.name}: a token of {len(token)} bytes would be refused, max_token_bytes is "
                 f"{self._max_token_bytes}: put less into the claims"
             )
-        return minted(token, token_id, expires_at, key.kid, purpose.name)
+        return minted(MintedToken, token, token_id, expires_at, key.kid, purpose.name)
 
     def _header(self, purpose: Purpose[Any], key: SigningKey, headers: Mapping[str, object] | None) -> bytes:
         if headers:

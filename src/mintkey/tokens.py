@@ -16,8 +16,7 @@ __all__ = [
     "PeekedToken",
     "VerifiedToken",
     "minted",
-    "peeked",
-    "verified",
+    "seen",
 ]
 
 C = TypeVar("C")
@@ -60,7 +59,7 @@ class MintedToken(str):
         purpose: str,
     ) -> Self:
         """A token and what is known about it."""
-        return _minted(cls, token, id, expires_at.timestamp(), key_id, purpose)
+        return minted(cls, token, id, expires_at.timestamp(), key_id, purpose)
 
     @property
     def expires_at(self) -> datetime:
@@ -69,7 +68,7 @@ class MintedToken(str):
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
         """Survive a queue or a process pool."""
-        return _minted, (type(self), str(self), self.id, self.exp, self.key_id, self.purpose)
+        return minted, (type(self), str(self), self.id, self.exp, self.key_id, self.purpose)
 
     def __repr__(self) -> str:
         return _describe(self, self.purpose, self.id, self.key_id, self.expires_at)
@@ -78,20 +77,16 @@ class MintedToken(str):
 T = TypeVar("T", bound=MintedToken)
 
 
-def _minted(  # noqa: PLR0917 - by position: every token comes by here
-    kind: type[T], text: str, token_id: str, exp: float, key_id: str, purpose: str
+def minted(  # noqa: PLR0917 - by position: every token comes by here
+    kind: type[T], text: str, token_id: str, exp: float, key_id: str, purpose: str, /
 ) -> T:
+    """A token of this class, and what is known about it; `exp` in seconds since the epoch."""
     token = str.__new__(kind, text)
     token.exp = exp
     token.id = token_id
     token.key_id = key_id
     token.purpose = purpose
     return token
-
-
-def minted(text: str, token_id: str, exp: float, key_id: str, purpose: str, /) -> MintedToken:
-    """A token that was just signed; `exp` in seconds since the epoch."""
-    return _minted(MintedToken, text, token_id, exp, key_id, purpose)
 
 
 @frozen
@@ -211,7 +206,7 @@ class _SeenToken(Generic[C]):
     def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
         """Survive a queue or a process pool."""
         nothing: dict[str, Any] = {}
-        return _seen, (type(self), (*self._found[:4], nothing), self.claims)
+        return seen, (type(self), (*self._found[:4], nothing), self.claims)
 
     def __repr__(self) -> str:
         return _describe(self, self.purpose, self.id, self.key_id, self.expires_at)
@@ -223,11 +218,12 @@ _set_found = vars(_SeenToken)["_found"].__set__
 _set_claims = vars(_SeenToken)["claims"].__set__
 
 
-def _seen(kind: type[Any], found: Found, claims: object) -> Any:
-    seen = _new(kind)
-    _set_found(seen, found)
-    _set_claims(seen, claims)
-    return seen
+def seen(kind: type[Any], found: Found, claims: object, /) -> Any:
+    """A `VerifiedToken` or `PeekedToken` of what was found, with its typed claims."""
+    token = _new(kind)
+    _set_found(token, found)
+    _set_claims(token, claims)
+    return token
 
 
 class VerifiedToken(_SeenToken[C]):
@@ -256,20 +252,6 @@ class PeekedToken(_SeenToken[C]):
     """
 
     __slots__ = ()
-
-
-def verified(found: Found, claims: C, /) -> VerifiedToken[C]:
-    """The value for a token that passed every check, with its typed claims."""
-    token: VerifiedToken[C] = _new(VerifiedToken)
-    _set_found(token, found)
-    _set_claims(token, claims)
-    return token
-
-
-def peeked(found: Found, claims: C, /) -> PeekedToken[C]:
-    """The value for a token that passed every check but was not spent, with its typed claims."""
-    token: PeekedToken[C] = _seen(PeekedToken, found, claims)
-    return token
 
 
 def _describe(value: object, purpose: str, token_id: str, key_id: str, expires_at: datetime) -> str:

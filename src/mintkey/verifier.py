@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 
 from mintkey import ids, speed
 from mintkey.cache import VerificationCache
-from mintkey.claims.registered import check_scopes, check_times
+from mintkey.claims.registered import admit
 from mintkey.claims.template import ClaimsTemplate
 from mintkey.clock import Clock, SystemClock, from_timestamp
 from mintkey.errors import (
@@ -29,7 +29,7 @@ from mintkey.purpose import Purpose, PurposeTable
 from mintkey.reading import read_claims, template_of
 from mintkey.replay.base import ReplayStore
 from mintkey.spending import Mark, Spender
-from mintkey.tokens import Found, PeekedToken, VerifiedToken, peeked, verified
+from mintkey.tokens import Found, PeekedToken, VerifiedToken, seen
 
 __all__ = ["TokenVerifier"]
 
@@ -115,13 +115,15 @@ class TokenVerifier:
             raise _one_string()
         try:
             found = await self._authentic(token, purpose)
-            claims = self._admitted(found, purpose, scopes)
+            admit(found[0], purpose.rules, self._time(), scopes)
+            claims = purpose.codec.decode(found[4])
             if purpose.stateful:
                 await self._spender_for(purpose).look(found[0], purpose)
         except (InvalidTokenError, BackendError) as error:
             self._reject(purpose, error)
             raise
-        return peeked(found, claims)
+        peeked: PeekedToken[C] = seen(PeekedToken, found, claims)
+        return peeked
 
     async def verify(
         self, token: str, purpose: Purpose[C], /, *, scopes: Collection[str] = _NO_SCOPES
@@ -150,9 +152,7 @@ class TokenVerifier:
                 found, private = known
                 if self._at_hand(found[2]) is None:
                     await self._keys.resolve(found[2])
-            check_times(found[0], purpose.rules, self._time())
-            if scopes:
-                check_scopes(found[0], scopes)
+            admit(found[0], purpose.rules, self._time(), scopes)
             claims = purpose.codec.decode(private)
             if purpose.single_use:
                 spender = self._spender or self._spender_for(purpose)
@@ -166,7 +166,8 @@ class TokenVerifier:
             self._tell(Verified(purpose=purpose.name, key_id=found[2]))
             if purpose.single_use:
                 self._tell(Spent(purpose=purpose.name, key_id=found[2]))
-        return verified(found, claims)
+        verified: VerifiedToken[C] = seen(VerifiedToken, found, claims)
+        return verified
 
     def redeem(
         self,
@@ -219,7 +220,6 @@ class TokenVerifier:
             ConfigurationError: The purpose is neither single-use nor revocable, or there is no store (`configuration`).
         """
         spender = self._revoker_for(purpose)
-        await self._open_for(purpose)
         try:
             registered, *_ = await self._authentic(token, purpose)
         except (InvalidTokenError, BackendError) as error:
@@ -332,13 +332,6 @@ class TokenVerifier:
             self._cache.put(token, purpose, self, found)
         return found
 
-    def _admitted(self, found: Found, purpose: Purpose[C], scopes: Collection[str]) -> C:
-        """The typed claims of a token whose time it is and whose scopes suffice."""
-        check_times(found[0], purpose.rules, self._time())
-        if scopes:
-            check_scopes(found[0], scopes)
-        return purpose.codec.decode(found[4])
-
     @asynccontextmanager
     async def _redeem(
         self, token: str, purpose: Purpose[C], scopes: Collection[str], lease: timedelta
@@ -346,14 +339,15 @@ class TokenVerifier:
         owner, spender = ids.new_id(), self._spender_for(purpose)
         try:
             found = await self._authentic(token, purpose)
-            claims = self._admitted(found, purpose, scopes)
+            admit(found[0], purpose.rules, self._time(), scopes)
+            claims = purpose.codec.decode(found[4])
             mark = await spender.claim(found[0], purpose, owner=owner, lease=lease)
         except (InvalidTokenError, BackendError) as error:
             self._reject(purpose, error)
             raise
         self._tell(Verified(purpose=purpose.name, key_id=found[2]))
         try:
-            yield verified(found, claims)
+            yield seen(VerifiedToken, found, claims)
         except Exception:
             await self._give_back(spender, mark, owner, purpose)
             raise

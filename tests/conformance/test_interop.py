@@ -13,9 +13,9 @@ from jwcrypto import jwk as jwcrypto_jwk  # type: ignore[import-untyped]  # it s
 from jwcrypto import jws as jwcrypto_jws
 
 from mintkey.jose import verify_compact
-from mintkey.jose.compact import assemble, signing_input
+from mintkey.jose.compact import assemble
 from mintkey.jose.prepared import signing_key, verification_key
-from tests.support.compact import authenticate, parse
+from tests.support.compact import authenticate, parse, signing_input
 from tests.support.signing_keys import ALGORITHMS, jwk_of, key_for, public_jwk_of
 
 pytestmark = pytest.mark.usefixtures("with_and_without_speed")

@@ -13,12 +13,12 @@ from mintkey.claims import strict_json
 from mintkey.errors import MalformedTokenError, MintkeyError, SignatureError
 from mintkey.jose import verify_compact
 from mintkey.jose.base64url import decode, encode
-from mintkey.jose.compact import HeaderCache, assemble, signing_input
+from mintkey.jose.compact import HeaderCache, assemble
 from mintkey.jose.jwk import check_kid, load_jwk, load_jwks, load_pem
 from mintkey.jose.prepared import signing_key, verification_key
 from mintkey.jose.thumbprint import thumbprint
 from mintkey.purpose import FORBIDDEN_HEADERS
-from tests.support.compact import authenticate, parse, remember
+from tests.support.compact import authenticate, parse, remember, signing_input
 from tests.support.signing_keys import jwk_of, key_for, public_jwk_of
 
 pytestmark = pytest.mark.usefixtures("with_and_without_speed")

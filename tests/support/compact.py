@@ -1,14 +1,14 @@
 """A token in one piece: what the verifier does with it step by step, up to the claims."""
 
-from collections.abc import Collection
-from typing import NamedTuple
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
 
 from mintkey.jose import compact
 from mintkey.jose.compact import HeaderCache
-from mintkey.jose.header import Header, read_own_header
-from mintkey.keys.base import VerificationKey
+from mintkey.jose.header import NO_HEADERS, Header, header_segment, read_own_header
+from mintkey.keys.base import Algorithm, VerificationKey
 
-__all__ = ["Parts", "authenticate", "parse", "remember"]
+__all__ = ["Parts", "authenticate", "parse", "remember", "signing_input"]
 
 
 class Parts(NamedTuple):
@@ -40,3 +40,10 @@ def authenticate(parts: Parts, key: VerificationKey, /) -> None:
 def remember(cache: HeaderCache, parts: Parts, /) -> None:
     """Keep the header of a token that was authenticated."""
     cache.remember(parts.segment, parts.header)
+
+
+def signing_input(
+    *, kid: str, algorithm: Algorithm, typ: str, headers: Mapping[str, Any] = NO_HEADERS, payload: bytes
+) -> bytes:
+    """The bytes to sign for a token to be."""
+    return compact.compose(header_segment(kid=kid, algorithm=algorithm, typ=typ, headers=headers), payload)

@@ -8,12 +8,12 @@ from mintkey.claims.narrow import is_list
 from mintkey.errors import ClaimError, ExpiredTokenError, InsufficientScopeError, NotYetValidError, Reason
 
 __all__ = [
+    "ALWAYS",
     "NO_SCOPES",
     "REGISTERED",
     "ClaimRules",
     "RegisteredClaims",
-    "check_scopes",
-    "check_times",
+    "admit",
     "scope_words",
     "take_registered",
 ]
@@ -21,7 +21,8 @@ __all__ = [
 REGISTERED = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "scope"})
 """The claims that are ours: never taken from a caller's mapping at mint."""
 
-_ALWAYS = ("iss", "exp", "iat", "jti")
+ALWAYS = ("iss", "exp", "iat", "jti")
+"""The claims that every token has."""
 
 _LATEST = 253_370_764_800
 """9999-01-01: the last instant that leaves room for leeway and margins in a `datetime`."""
@@ -57,7 +58,7 @@ class ClaimRules:
         cls, *, audience: Collection[str], required: Collection[str], leeway: float, max_age: float | None
     ) -> "ClaimRules":
         """The rules of a purpose that requires these claims beside the ones that always must be present."""
-        needed = (*_ALWAYS, *(("aud",) if audience else ()), *sorted(required))
+        needed = (*ALWAYS, *(("aud",) if audience else ()), *sorted(required))
         return cls(frozenset(audience), needed, leeway, max_age)
 
 
@@ -88,20 +89,22 @@ def take_registered(claims: dict[str, Any], rules: ClaimRules, /, *, issuer: str
     return issuer, subject, audience, token_id, issued_at, not_before, expires_at, scopes
 
 
-def check_times(claims: RegisteredClaims, rules: ClaimRules, now: float, /) -> None:
-    """Refuse a token whose time is over or has not come (RFC 7519 §4.1.4–4.1.6).
+def admit(claims: RegisteredClaims, rules: ClaimRules, now: float, scopes: Collection[str], /) -> None:
+    """Refuse a token whose time is over or has not come (RFC 7519 §4.1.4–4.1.6), or that lacks a scope.
 
     Args:
         claims: What `take_registered` returned.
         rules: What the purpose asks.
         now: Seconds since the epoch.
+        scopes: Those that the token must have; compared whole, never by prefix or substring.
 
     Raises:
         ExpiredTokenError: Past `exp`, or older than `max_age` (`expired`).
         NotYetValidError: Before `nbf`, or issued in the future (`not_yet_valid`).
+        InsufficientScopeError: At least one is missing (`insufficient_scope`); `details["scopes"]` names all needed.
     """
     leeway, max_age = rules.leeway, rules.max_age
-    _, _, _, _, issued_at, not_before, expires_at, _ = claims
+    _, _, _, _, issued_at, not_before, expires_at, granted = claims
     if now >= expires_at + leeway:
         raise ExpiredTokenError("the token has expired", claim="exp")
     if not_before is not None and now < not_before - leeway:
@@ -110,18 +113,9 @@ def check_times(claims: RegisteredClaims, rules: ClaimRules, now: float, /) -> N
         raise NotYetValidError("the token was issued in the future", claim="iat")
     if max_age is not None and now >= issued_at + max_age + leeway:
         raise ExpiredTokenError("the token is older than the purpose's max_age", claim="iat")
-
-
-def check_scopes(claims: RegisteredClaims, needed: Collection[str], /) -> None:
-    """Refuse a token that lacks a scope; scopes are compared whole, never by prefix or substring.
-
-    Raises:
-        InsufficientScopeError: At least one is missing (`insufficient_scope`); `details["scopes"]` names all needed.
-    """
-    *_, granted = claims
-    if not granted.issuperset(needed):
+    if scopes and not granted.issuperset(scopes):
         raise InsufficientScopeError(
-            "the token lacks a scope that is needed here", details={"scopes": tuple(sorted(needed))}
+            "the token lacks a scope that is needed here", details={"scopes": tuple(sorted(scopes))}
         )
 
 

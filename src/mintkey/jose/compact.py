@@ -12,7 +12,7 @@ from mintkey.errors import MalformedTokenError, Reason, SignatureError
 from mintkey.jose.algorithms import spec_of
 from mintkey.jose.base64url import decode_bytes, encode_bytes
 from mintkey.jose.header import NO_HEADERS, Header, header_segment, same_typ
-from mintkey.keys.base import Algorithm, VerificationKey
+from mintkey.keys.base import VerificationKey
 
 __all__ = [
     "HeaderCache",
@@ -21,7 +21,6 @@ __all__ = [
     "compose",
     "header_segment",
     "same_typ",
-    "signing_input",
     "split",
 ]
 
@@ -109,21 +108,6 @@ def authenticate(alg: str, key: VerificationKey, signing_input: bytes, signature
         raise SignatureError("the header's alg is not that of the key", reason=Reason.ALGORITHM_MISMATCH)
     if not key.verify(signing_input, signature):
         raise SignatureError("the signature is not that of the key", reason=Reason.SIGNATURE_INVALID)
-
-
-def signing_input(
-    *, kid: str, algorithm: Algorithm, typ: str, headers: Mapping[str, Any] = NO_HEADERS, payload: bytes
-) -> bytes:
-    """The bytes to sign for a token to be.
-
-    Raises:
-        ConfigurationError: As for `header_segment`.
-
-    Example:
-        >>> signing_input(kid="1", algorithm="EdDSA", typ="login+jwt", payload=b"{}")
-        b'eyJhbGciOiJFZERTQSIsImtpZCI6IjEiLCJ0eXAiOiJsb2dpbitqd3QifQ.e30'
-    """
-    return compose(header_segment(kid=kid, algorithm=algorithm, typ=typ, headers=headers), payload)
 
 
 def compose(header: bytes, payload: bytes, /) -> bytes:

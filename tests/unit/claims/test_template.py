@@ -10,9 +10,10 @@ from mintkey import ClaimError, ConfigurationError, Purpose, TokenService, verif
 from mintkey.claims import strict_json
 from mintkey.claims.registered import NO_SCOPES, RegisteredClaims
 from mintkey.claims.template import ClaimsTemplate
-from mintkey.jose.compact import assemble, signing_input, split
+from mintkey.jose.compact import assemble, split
 from mintkey.keys import MemoryKeyProvider
 from mintkey.reading import read_claims
+from tests.support.compact import signing_input
 
 pytestmark = pytest.mark.usefixtures("with_and_without_speed")
 

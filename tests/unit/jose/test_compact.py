@@ -9,10 +9,10 @@ import pytest
 from mintkey.errors import ConfigurationError, MalformedTokenError, Reason, SignatureError
 from mintkey.jose import compact
 from mintkey.jose.base64url import encode
-from mintkey.jose.compact import HeaderCache, assemble, signing_input
+from mintkey.jose.compact import HeaderCache, assemble
 from mintkey.jose.prepared import signing_key, verification_key
 from mintkey.purpose import FORBIDDEN_HEADERS
-from tests.support.compact import authenticate, parse, remember
+from tests.support.compact import authenticate, parse, remember, signing_input
 from tests.support.signing_keys import ALGORITHMS, key_for, other_key_for
 
 pytestmark = pytest.mark.usefixtures("with_and_without_speed")

@@ -44,6 +44,21 @@ class Signer:
         return self.threads.count(threading.get_ident())
 
 
+class Held(Signer):
+    """Signs only when it is let go, and tells the loop in which it was made that somebody is at it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.running = asyncio.Event()
+        self.release = threading.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def __call__(self, signing_input: bytes) -> bytes:
+        self._loop.call_soon_threadsafe(self.running.set)
+        self.release.wait(5)
+        return super().__call__(signing_input)
+
+
 def bench(clock: FakeClock) -> None:
     """Have the running loop measure its time with this clock."""
     threads._benches[asyncio.get_running_loop()] = threads._Bench(clock)
@@ -101,21 +116,12 @@ async def test_a_crowd_goes_to_threads_but_for_the_first() -> None:
 
 
 async def test_who_comes_while_threads_are_at_work_goes_there_too() -> None:
-    release = threading.Event()
-    running = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def slow(signing_input: bytes) -> bytes:
-        loop.call_soon_threadsafe(running.set)
-        release.wait(5)
-        return echo(signing_input)
-
-    first = asyncio.create_task(in_thread(slow, b"slow"))
-    await running.wait()
-    sign = Signer()
+    held, sign = Held(), Signer()
+    first = asyncio.create_task(in_thread(held, b"held"))
+    await held.running.wait()
     second = asyncio.create_task(sign_fairly(sign, b"x"))
     await asyncio.sleep(0)
-    release.set()
+    held.release.set()
     await asyncio.gather(first, second)
     assert (len(sign.signed), sign.here) == (1, 0)
 
@@ -158,30 +164,24 @@ async def test_a_failure_among_many_is_the_callers() -> None:
     def fail(signing_input: bytes) -> bytes:
         raise ValueError(signing_input)
 
-    for sign_all in (sign_all_here, partial(sign_all_in_threads, at_once=4)):
-        # Whose it is in threads is for them to settle.
-        with pytest.raises(ValueError, match=r"^b'[0-9]+'$"):
-            await sign_all(fail, [b"%d" % number for number in range(50)])
+    inputs = [b"%d" % number for number in range(50)]
+    with pytest.raises(ValueError, match=r"^b'0'$"):
+        await sign_all_here(fail, inputs)
+    # Whose it is in threads is for them to settle.
+    with pytest.raises(ValueError, match=r"^b'[0-9]+'$"):
+        await sign_all_in_threads(fail, inputs, at_once=4)
 
 
 async def test_whoever_is_cancelled_leaves_the_rest_of_its_many_signatures_unmade(monkeypatch) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 1)
-    release, running, loop = threading.Event(), asyncio.Event(), asyncio.get_running_loop()
-    signed: list[bytes] = []
-
-    def slow(signing_input: bytes) -> bytes:
-        loop.call_soon_threadsafe(running.set)
-        release.wait(5)
-        signed.append(signing_input)
-        return signing_input
-
-    task = asyncio.create_task(sign_all_in_threads(slow, [b"x"] * 100, at_once=10))
-    await running.wait()
+    held = Held()
+    task = asyncio.create_task(sign_all_in_threads(held, [b"x"] * 100, at_once=10))
+    await held.running.wait()
     task.cancel()
     await asyncio.wait([task])
-    release.set()
+    held.release.set()
     assert await in_thread(echo, b"next") == b"signed next"
-    assert len(signed) == 10
+    assert len(held.signed) == 10
 
 
 async def test_the_loop_gets_its_turn_between_many_cheap_signatures() -> None:
@@ -276,41 +276,26 @@ async def test_what_goes_wrong_for_one_goes_wrong_for_nobody_else() -> None:
 @pytest.mark.parametrize("started", [False, True])
 async def test_a_cancelled_caller_disturbs_nobody(monkeypatch, started) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 1)
-    signed: list[bytes] = []
-    release = threading.Event()
-    running = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def slow(signing_input: bytes) -> bytes:
-        loop.call_soon_threadsafe(running.set)
-        release.wait(5)
-        signed.append(signing_input)
-        return signing_input
-
-    tasks = [asyncio.create_task(in_thread(slow, text)) for text in (b"1", b"2", b"3")]
+    held = Held()
+    tasks = [asyncio.create_task(in_thread(held, text)) for text in (b"1", b"2", b"3")]
     if started:
-        await running.wait()
+        await held.running.wait()
     else:
         await asyncio.sleep(0)
     tasks[1].cancel()
     await asyncio.wait([tasks[1]])
-    release.set()
-    assert list(await asyncio.gather(tasks[0], tasks[2])) == [b"1", b"3"]
+    held.release.set()
+    assert list(await asyncio.gather(tasks[0], tasks[2])) == [b"signed 1", b"signed 3"]
     assert tasks[1].cancelled()
-    assert signed == [b"1", b"3"]
+    assert held.signed == [b"1", b"3"]
 
 
 async def test_a_caller_that_is_cancelled_in_the_middle_of_its_own_signature() -> None:
-    release = threading.Event()
-
-    def slow(text: bytes) -> bytes:
-        release.wait(5)
-        return text
-
+    held = Held()
     with anyio.move_on_after(0.01) as scope:
-        await in_thread(slow, b"x")
+        await in_thread(held, b"x")
     assert scope.cancelled_caught
-    release.set()
+    held.release.set()
     assert await in_thread(echo, b"next") == b"signed next"
 
 
@@ -326,25 +311,17 @@ async def test_no_thread_to_be_had_is_an_error_and_no_hang(monkeypatch) -> None:
 
 
 def test_a_closing_loop_leaves_nobody_waiting() -> None:
-    release = threading.Event()
     waiting: list[asyncio.Task[bytes]] = []
 
     async def main() -> None:
-        running = asyncio.Event()
-        loop = asyncio.get_running_loop()
-
-        def slow(text: bytes) -> bytes:
-            loop.call_soon_threadsafe(running.set)
-            release.wait(5)
-            return text
-
-        waiting.extend(asyncio.create_task(in_thread(slow, b"x")) for _ in range(3))
-        await running.wait()
+        held = Held()
+        waiting.extend(asyncio.create_task(in_thread(held, b"x")) for _ in range(3))
+        await held.running.wait()
         # What a closing loop does to every task; the carriers are not ours to see otherwise.
         for task in asyncio.all_tasks() - {asyncio.current_task(), *waiting}:
             task.cancel()
         await asyncio.wait(waiting[:1])
-        release.set()
+        held.release.set()
 
     asyncio.run(main())
     assert all(task.cancelled() for task in waiting)

@@ -50,7 +50,7 @@ async def measure(scale: Scale) -> Report:
         figures += _figures(algorithm, minted, verified)
         for what, samples in (("mint", minted), ("verify", verified)):
             for name, sample in samples.items():
-                if name != _BY_KID:
+                if not name.startswith(_BY_KID):
                     bars[what].setdefault(name, {})[algorithm] = microseconds(sample, samples["bare cryptography"])
     return Report(tuple(figures), plots(bars))
 
@@ -90,8 +90,7 @@ async def _samples(algorithm: Algorithm, scale: Scale) -> tuple[dict[str, Sample
         for codec in others:
             made = [codec.mint() for _ in range(_KNOWN)]
             verifies[codec.name] = _in_turn(codec.verify, made)
-            if codec.verify_by_kid is not None:
-                verifies[_BY_KID] = _in_turn(codec.verify_by_kid, made)
+            verifies |= {name: _in_turn(verify, made) for name, verify in codec.others.items()}
         return await interleaved(mints, scale=scale), await interleaved(verifies, scale=scale)
 
 

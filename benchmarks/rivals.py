@@ -1,7 +1,7 @@
 """The same token minted and verified by others, as somebody who knows them well would write it.
 
 Every codec signs the registered claims that mintkey signs, and is asked to check what mintkey checks: issuer, audience,
-the times with ten seconds of leeway, and that no claim is missing. Keys are loaded beforehand, and all but one way of
+the times with ten seconds of leeway, and that no claim is missing. Keys are loaded beforehand, and all but two ways of
 PyJWT take the one key there is without looking at the kid. What others do not do (ask a provider for the key, count
 mints, refuse a duplicate member) they are not made to do.
 """
@@ -11,7 +11,7 @@ import hmac
 import secrets
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import joserfc.jwk
@@ -50,13 +50,13 @@ class Codec:
         name: Whose.
         mint: A new token.
         verify: Takes what `mint` made; raises unless it is good.
-        verify_by_kid: The same, finding the key by the token's kid first, where that is measured.
+        others: Other ways to verify the same, by name.
     """
 
     name: str
     mint: Callable[[], Any]
     verify: Callable[[Any], object]
-    verify_by_kid: Callable[[Any], object] | None = None
+    others: Mapping[str, Callable[[Any], object]] = field(default_factory=dict)
 
 
 def bare(algorithm: Algorithm, key: JWK, signing_input: bytes) -> Codec:
@@ -91,7 +91,8 @@ def _bare_hmac(secret: bytes, signing_input: bytes) -> Codec:
 def pyjwt(algorithm: Algorithm) -> Codec:
     """PyJWT, with and without looking for the key by its kid."""
     codec = PyJWT(algorithm)
-    return Codec("PyJWT", lambda: codec.encode(SUBJECT), codec.decode, codec.decode_by_kid)
+    by_kid = {"PyJWT by kid": codec.decode_by_kid, "PyJWT by kid in a dict": codec.decode_by_kid_in_dict}
+    return Codec("PyJWT", lambda: codec.encode(SUBJECT), codec.decode, by_kid)
 
 
 def jose(algorithm: Algorithm, key: JWK) -> Codec:

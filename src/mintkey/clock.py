@@ -1,8 +1,9 @@
 """Where time comes from: nothing else in the library asks the operating system for it."""
 
-import time
 from datetime import UTC, datetime
-from typing import Protocol, runtime_checkable
+from time import monotonic as _monotonic
+from time import time as _time
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 __all__ = ["Clock", "SystemClock", "from_timestamp"]
 
@@ -38,16 +39,19 @@ class SystemClock:
 
     __slots__ = ()
 
-    # Without a `self`, which nobody needs: every token asks several times.
-    @staticmethod
-    def monotonic() -> float:
-        """Seconds on the monotonic clock."""
-        return time.monotonic()
+    if TYPE_CHECKING:
 
-    @staticmethod
-    def time() -> float:
-        """Seconds since the epoch."""
-        return time.time()
+        def monotonic(self) -> float:
+            """Seconds on the monotonic clock."""
+            ...
+
+        def time(self) -> float:
+            """Seconds since the epoch."""
+            ...
+
+    else:
+        # The functions themselves, with nothing around them: every token asks several times.
+        monotonic, time = staticmethod(_monotonic), staticmethod(_time)
 
 
 def from_timestamp(seconds: float, /) -> datetime:

@@ -22,6 +22,7 @@ from mintkey.keys.base import Algorithm, IKeyProvider, JWKSet, KeyState, Maintai
 from mintkey.keys.policy import RotationPolicy
 from mintkey.keys.sealing import Plaintext, Sealer
 from mintkey.purpose import Purpose, PurposeTable
+from mintkey.reading import template_of
 from mintkey.replay.base import ReplayStore
 from mintkey.tokens import MintedToken, MintRequest, minted
 from mintkey.verifier import TokenVerifier
@@ -92,7 +93,7 @@ class TokenService(TokenVerifier):
         self._upkeep: asyncio.Task[None] | None = None
         self._headers: dict[tuple[str, str], bytes] = {}
         self._forms: PurposeTable[Form[Any]] = PurposeTable(
-            lambda purpose: Form(purpose, self._templates.find(id(purpose)) or self._templates.add(purpose))
+            lambda purpose: Form(purpose, template_of(purpose, issuer=issuer))
         )
 
     @classmethod

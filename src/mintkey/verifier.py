@@ -92,9 +92,7 @@ class TokenVerifier:
         self._all_is_open = False
         self._known_headers = HeaderCache()
         self._pace = Pace()
-        self._templates: PurposeTable[ClaimsTemplate] = PurposeTable(
-            lambda purpose: template_of(purpose, issuer=issuer)
-        )
+        self._templates: PurposeTable[ClaimsTemplate] = PurposeTable(self._template_for)
 
     async def peek(self, token: str, purpose: Purpose[C], /, *, scopes: Collection[str] = _NO_SCOPES) -> PeekedToken[C]:
         """Every check, nothing spent: what a GET handler calls, so that link scanners spend nothing.
@@ -144,8 +142,7 @@ class TokenVerifier:
         if scopes is not _NO_SCOPES and isinstance(scopes, str):
             raise _one_string()
         try:
-            known = None if self._cache is None else self._cache.get(token, purpose, self)
-            if known is None:
+            if self._cache is None or (known := self._cache.get(token, purpose, self)) is None:
                 found = await self._authentic(token, purpose)
                 private = found[4]
             else:
@@ -154,11 +151,12 @@ class TokenVerifier:
                     await self._keys.resolve(found[2])
             admit(found[0], purpose.rules, self._time(), scopes)
             claims = purpose.codec.decode(private)
-            if purpose.single_use:
+            if purpose.stateful:
                 spender = self._spender or self._spender_for(purpose)
-                await spender.claim(found[0], purpose, owner=ids.new_id())
-            elif purpose.revocable:
-                await self._spender_for(purpose).look(found[0], purpose)
+                if purpose.single_use:
+                    await spender.claim(found[0], purpose, owner=ids.new_id())
+                else:
+                    await spender.look(found[0], purpose)
         except (InvalidTokenError, BackendError) as error:
             self._reject(purpose, error)
             raise
@@ -308,8 +306,8 @@ class TokenVerifier:
 
     async def _authentic(self, token: str, purpose: Purpose[Any]) -> Found:
         """What a token says, once its signature was found good."""
-        if self._spender is None and purpose.stateful:
-            self._spender_for(purpose)  # a mistake of ours is told before anything is said about the token
+        # First: a mistake of ours is told before anything is said about the token.
+        template = self._templates.find(id(purpose)) or self._templates.add(purpose)
         if not self._all_is_open:
             await self._open_for(purpose)
         pace = self._pace
@@ -325,7 +323,6 @@ class TokenVerifier:
             self._known_headers.remember(segment, Header(alg, kid, typ, headers))
         if typ != purpose.typ and not same_typ(typ, purpose.typ):
             raise PurposeMismatchError("the token was minted for another purpose")
-        template = self._templates.find(id(purpose)) or self._templates.add(purpose)
         registered, private = template.recognise(payload) or read_claims(payload, purpose, issuer=self._issuer)
         found = registered, purpose.name, kid, headers, private
         if self._cache is not None and not purpose.single_use:
@@ -364,6 +361,11 @@ class TokenVerifier:
         except BackendError as error:
             # The block's own error matters more; the lease gives the token back a little later.
             self._tell(BackendDegraded(purpose=purpose.name, reason=error.reason))
+
+    def _template_for(self, purpose: Purpose[Any]) -> ClaimsTemplate:
+        if purpose.stateful:
+            self._spender_for(purpose)
+        return template_of(purpose, issuer=self._issuer)
 
     def _spender_for(self, purpose: Purpose[Any]) -> Spender:
         if self._spender is None:

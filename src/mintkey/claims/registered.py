@@ -142,7 +142,7 @@ def _text(value: object, name: str) -> str:
 def _instant(value: object, name: str) -> float:
     # The very types: bool is an int in Python, and true is no NumericDate (RFC 7519 §2).
     if (type(value) is int or type(value) is float) and 0 <= value <= _LATEST:
-        return value
+        return float(value)
     raise _invalid(name, "a number of seconds since the epoch")
 
 

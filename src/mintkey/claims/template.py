@@ -75,7 +75,7 @@ class ClaimsTemplate:
         if private is None or (self._needed and not private.keys() >= self._needed):
             return None
         scopes = NO_SCOPES if scope is None else scope_words(scope)
-        registered = self._issuer, subject, self._audience, token_id, int(issued_at), None, int(expires_at), scopes
+        registered = self._issuer, subject, self._audience, token_id, float(issued_at), None, float(expires_at), scopes
         return registered, private
 
 
@@ -86,7 +86,7 @@ def _opening(issuer: str, audience: tuple[str, ...]) -> bytes:
 
 
 def _pattern(head: bytes, required: frozenset[str]) -> re.Pattern[str]:
-    subject, scope = (f'(?:,"{name}":{_STRING}){"" if name in required else "?"}' for name in ("sub", "scope"))
+    subject, scope = (f'(?:,"{name}":{_STRING}{"" if name in required else "|"})' for name in ("sub", "scope"))
     ours = f'{subject},"iat":{_TIME},"exp":{_TIME},"jti":{_STRING}{scope}'
     return re.compile(re.escape(head.decode("latin-1")) + ours + r'(\}\Z|,(?="))')
 

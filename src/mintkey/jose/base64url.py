@@ -6,11 +6,12 @@ and whoever blocks or caches by text can be walked around.
 
 from binascii import Error, a2b_base64, b2a_base64
 
-__all__ = ["decode", "decode_bytes", "encode", "encode_bytes"]
+__all__ = ["TO_BASE64", "decode", "decode_base64", "encode", "encode_bytes"]
 
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 # What base64 knows and base64url does not is mapped to a byte that neither knows.
-_FROM_URL = bytes.maketrans(b"-_+/=", b"+/\0\0\0")
+TO_BASE64 = bytes.maketrans(b"-_+/=", b"+/\0\0\0")
+"""Translates the alphabet of base64url to that of base64."""
 
 # By the number of characters in the last quantum: those that may come last because their unused bits are zero, and what
 # is left out. No quantum has one character.
@@ -51,15 +52,15 @@ def decode(text: str | bytes, /) -> bytes:
         if not text.isascii():
             raise ValueError("not canonical base64url")
         text = text.encode("ascii")
-    return decode_bytes(text)
+    return decode_base64(text.translate(TO_BASE64))
 
 
-def decode_bytes(text: bytes, /) -> bytes:
-    """The same as `decode`, from bytes."""
+def decode_base64(text: bytes, /) -> bytes:
+    """The same as `decode`, from bytes that were translated by `TO_BASE64`, as those of a token are all at once."""
     tail = len(text) & 3
     try:
         if not text or text[-1] in _LAST[tail]:
-            return a2b_base64(text.translate(_FROM_URL) + _PADDING[tail], strict_mode=True)
+            return a2b_base64(text + _PADDING[tail], strict_mode=True)
     except Error:
         pass
     raise ValueError("not canonical base64url")

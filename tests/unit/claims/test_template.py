@@ -89,10 +89,14 @@ def test_what_it_wrote_it_recognises() -> None:
     assert WEB.recognise(written(subject=None)) == (found(subject=None), {})
 
 
-def test_times_are_integers_as_in_the_text() -> None:
+def test_times_are_of_one_type_whoever_reads_them() -> None:
     recognised = WEB.recognise(written())
     assert recognised is not None
-    assert (type(recognised[0][4]), type(recognised[0][6])) == (int, int)
+    for registered in (
+        recognised[0],
+        read_claims(written(), Purpose("login", lifetime=MINUTE, audience="web"), issuer="https://i")[0],
+    ):
+        assert (type(registered[4]), type(registered[6])) == (float, float)
 
 
 @pytest.mark.parametrize("audience", [(), ("web",), ("web", "app"), ("ä", "€")])

@@ -193,8 +193,10 @@ def test_any_r_and_s_are_padded_to_the_size_of_the_curve(algorithm) -> None:
     numbers = [1, 127, 128, 255, 256, order >> 256, order >> 16, order >> 9, order >> 8, order >> 1, order - 1]
     for r in numbers:
         for s in numbers:
-            raw = signatures._raw(encode_dss_signature(r, s), size)
+            der = encode_dss_signature(r, s)
+            raw = signatures._raw(der, size)
             assert raw == r.to_bytes(size, "big") + s.to_bytes(size, "big")
+            assert signatures._der(raw, size) == der
 
 
 def test_the_seam_is_two_functions() -> None:

@@ -31,9 +31,10 @@ def _runs(version: str) -> bool:
 _show_pyenv_interpreters()
 
 # What takes longest is done on one interpreter for all, the newest one here: tracing every line, and the tests of which
-# each is many processes or many thousand schedules.
+# each is many processes or many thousand schedules. Of these, the large ones are not traced.
 NEWEST = next(filter(_runs, reversed(PYTHONS)), PYTHONS[0])
 LARGE = ("tests/benchmarks", "tests/docs", "tests/fleet", "tests/simulation")
+ONCE = (*LARGE, "tests/concurrency")
 
 # More workers than cores: many tests wait for servers, or for time to pass. Each worker has servers of its own.
 WORKERS = str(min(8, 2 * (os.cpu_count() or 1) + 1))
@@ -89,7 +90,8 @@ def tests(session: nox.Session) -> None:
     if session.posargs:
         session.run(*runner, *session.posargs, env=env)
         return
-    session.run(*runner, "-n", WORKERS, *(f"--ignore={folder}" for folder in LARGE), env=env)
+    left_out = LARGE if is_newest else ONCE
+    session.run(*runner, "-n", WORKERS, *(f"--ignore={folder}" for folder in left_out), env=env)
     if is_newest:
         session.run("pytest", "-n", "3", *LARGE, env=env)
 

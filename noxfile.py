@@ -33,7 +33,7 @@ _show_pyenv_interpreters()
 # What takes longest is done on one interpreter for all, the newest one here: tracing every line, and the tests of which
 # each is many processes or many thousand schedules. Of these, the large ones are not traced.
 NEWEST = next(filter(_runs, reversed(PYTHONS)), PYTHONS[0])
-LARGE = ("tests/benchmarks", "tests/docs", "tests/fleet", "tests/simulation")
+LARGE = ("tests/benchmarks", "tests/docs", "tests/fleet", "tests/interop", "tests/simulation")
 ONCE = (*LARGE, "tests/concurrency")
 
 # More workers than cores: many tests wait for servers, or for time to pass. Each worker has servers of its own.

@@ -45,6 +45,7 @@ QUESTIONS = (
     Question("fleet", ("P16",), loop=False),
     Question("imports", ("P17",), loop=False),
     Question("stalls", ("stall",)),
+    Question("remote", ("remote",)),
     Question("growth", ("growth",), loop=False),
     Question("features"),
     Question("instructions", loop=False),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import aiosqlite
 import asyncpg  # type: ignore[import-untyped]  # it has no types
+import httpx2
 import pytest
 import sqlalchemy.dialects.postgresql.asyncpg
 import sqlalchemy.dialects.sqlite.aiosqlite
@@ -16,8 +17,9 @@ pytest_plugins = ["tests.support.fixtures", "tests.support.speed"]
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
-# SQLAlchemy imports its drivers when an engine is made; reading modules inside a test would count as blocking.
-DRIVERS = (aiosqlite, asyncpg, sqlalchemy.dialects.postgresql.asyncpg, sqlalchemy.dialects.sqlite.aiosqlite)
+# Drivers are imported when an engine is made, httpx2 when a transport is; reading modules inside a test would count as
+# blocking.
+DRIVERS = (aiosqlite, asyncpg, httpx2, sqlalchemy.dialects.postgresql.asyncpg, sqlalchemy.dialects.sqlite.aiosqlite)
 
 
 @pytest.fixture

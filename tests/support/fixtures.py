@@ -1,10 +1,12 @@
 """Servers as fixtures. Each worker of a parallel run has its own; a test gets one that is empty."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from mintkey.http.httpx import HttpxTransport
+from tests.support.http_server import HttpServer
 from tests.support.postgres import PostgresDatabase, PostgresServer, running_postgres
 from tests.support.redis_groups import RedisCluster, WatchedRedis, clustered, watched
 from tests.support.servers import RedisServer, running
@@ -94,3 +96,18 @@ def own_postgres() -> Iterator[PostgresDatabase]:
     """A database on a server that the test may kill, freeze and restart."""
     with running_postgres() as server:
         yield PostgresDatabase(server, server.create())
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[HttpServer]:
+    """An HTTP server on loopback that answers as the test tells it to."""
+    async with HttpServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def transport() -> AsyncIterator[HttpxTransport]:
+    """What sends requests to it."""
+    transport = HttpxTransport()
+    yield transport
+    await transport.aclose()

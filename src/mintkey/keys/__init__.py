@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from mintkey.keys.engine import RotatingKeyProvider
     from mintkey.keys.env import EnvKeyProvider
     from mintkey.keys.file import FileKeyProvider
+    from mintkey.keys.first_of import FirstOfKeyResolver
     from mintkey.keys.memory import MemoryKeyProvider
     from mintkey.keys.redis import RedisKeyProvider
+    from mintkey.keys.remote import JWKSKeyResolver, RemoteKeysState
     from mintkey.keys.sealing import Plaintext, Sealer
     from mintkey.keys.sql import SQLKeyProvider
     from mintkey.keys.static import StaticKeyProvider, StaticKeyResolver
@@ -34,7 +36,9 @@ if TYPE_CHECKING:
 __all__ = [
     "EnvKeyProvider",
     "FileKeyProvider",
+    "FirstOfKeyResolver",
     "IKeyProvider",
+    "JWKSKeyResolver",
     "JWKSet",
     "KeyCustodian",
     "KeyMaterial",
@@ -45,6 +49,7 @@ __all__ = [
     "MemoryKeyProvider",
     "Plaintext",
     "RedisKeyProvider",
+    "RemoteKeysState",
     "RotatingKeyProvider",
     "RotationPolicy",
     "SQLKeyProvider",
@@ -63,9 +68,12 @@ __getattr__: Callable[[str], object] = lazy_names(
     {
         "EnvKeyProvider": "mintkey.keys.env",
         "FileKeyProvider": "mintkey.keys.file",
+        "FirstOfKeyResolver": "mintkey.keys.first_of",
+        "JWKSKeyResolver": "mintkey.keys.remote",
         "MemoryKeyProvider": "mintkey.keys.memory",
         "Plaintext": "mintkey.keys.sealing",
         "RedisKeyProvider": "mintkey.keys.redis",
+        "RemoteKeysState": "mintkey.keys.remote",
         "RotatingKeyProvider": "mintkey.keys.engine",
         "SQLKeyProvider": "mintkey.keys.sql",
         "SealedCustodian": "mintkey.keys.custodians.sealed",

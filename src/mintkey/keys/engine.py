@@ -14,6 +14,7 @@ import anyio
 
 from mintkey.clock import Clock, SystemClock
 from mintkey.errors import ConfigurationError, KeyNotFoundError, KeyProviderError, MintkeyError, Reason
+from mintkey.flight import Detached, SingleFlight
 from mintkey.health import Check
 from mintkey.jose.jwk import check_kid
 from mintkey.keys.access import RingAccess
@@ -27,7 +28,6 @@ from mintkey.keys.base import (
     SigningGrant,
     VerificationKey,
 )
-from mintkey.keys.flight import Detached, SingleFlight
 from mintkey.keys.jwks import cacheable_for, render
 from mintkey.keys.keeper import RingKeeper
 from mintkey.keys.keychain import Keychain
@@ -122,7 +122,7 @@ class RotatingKeyProvider(Resource):
         self._policy = policy
         self._refresh_interval = refresh_interval
         self._max_age = cacheable_for(policy, delay=refresh_interval + max_clock_skew)
-        self._tasks = Detached()
+        self._tasks = Detached(lambda: KeyProviderError("the key provider was closed while it was at work"))
         self._keychain = Keychain(custodian, algorithm)
         store_clock = StoreClock(clock, bound=max_clock_skew, ring=ring)
         access = RingAccess(store, ring, sealer=sealer)

@@ -13,9 +13,9 @@ from math import inf
 import anyio
 
 from mintkey.errors import KeyProviderError, MintkeyError, Reason
+from mintkey.flight import SingleFlight
 from mintkey.keys.base import SigningGrant, SigningKey
 from mintkey.keys.blocks import MintBlock, next_size, reservation
-from mintkey.keys.flight import SingleFlight
 from mintkey.keys.ring import Intent, RingVersion
 from mintkey.keys.snapshot import Snapshot
 from mintkey.keys.workings import RingWorkings

@@ -12,7 +12,7 @@ import anyio
 
 from mintkey.clock import Clock
 from mintkey.errors import KeyProviderError, MintkeyError
-from mintkey.keys.flight import Detached, SingleFlight
+from mintkey.flight import Detached, SingleFlight
 from mintkey.keys.keeper import RingKeeper
 from mintkey.keys.snapshot import Snapshot
 

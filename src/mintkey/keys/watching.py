@@ -4,8 +4,8 @@ from collections.abc import AsyncGenerator
 from contextlib import suppress
 
 from mintkey.errors import MintkeyError
+from mintkey.flight import Detached, SingleFlight
 from mintkey.keys.base import KeyRingStore
-from mintkey.keys.flight import Detached, SingleFlight
 from mintkey.keys.keeper import RingKeeper
 
 __all__ = ["RingWatch"]

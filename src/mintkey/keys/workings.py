@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from mintkey.clock import Clock
+from mintkey.flight import Detached
 from mintkey.keys.access import RingAccess
-from mintkey.keys.flight import Detached
 from mintkey.keys.keeper import RingKeeper
 from mintkey.keys.keychain import Keychain
 from mintkey.keys.policy import RotationPolicy

@@ -7,7 +7,11 @@ import anyio.lowlevel
 import pytest
 
 from mintkey.errors import KeyProviderError
-from mintkey.keys.flight import Detached, SingleFlight
+from mintkey.flight import Detached, SingleFlight
+
+
+def closed() -> KeyProviderError:
+    return KeyProviderError("closed while somebody waited")
 
 
 class Work:
@@ -28,7 +32,7 @@ class Work:
 
 async def test_callers_share_what_runs() -> None:
     work, results = Work(), list[int]()
-    flight = SingleFlight(Detached(), work)
+    flight = SingleFlight(Detached(closed), work)
 
     async def join() -> None:
         results.append(await flight.join())
@@ -46,7 +50,7 @@ async def test_callers_share_what_runs() -> None:
 
 async def test_a_cancelled_caller_leaves_it_running() -> None:
     work = Work()
-    flight = SingleFlight(Detached(), work)
+    flight = SingleFlight(Detached(closed), work)
     with anyio.move_on_after(0):
         await flight.join()
     assert flight.is_running
@@ -56,7 +60,7 @@ async def test_a_cancelled_caller_leaves_it_running() -> None:
 
 async def test_everybody_gets_the_error() -> None:
     work = Work()
-    flight = SingleFlight(Detached(), work)
+    flight = SingleFlight(Detached(closed), work)
     work.error = LookupError("no")
     work.go_on.set()
     for _ in range(2):
@@ -69,7 +73,7 @@ async def test_an_error_that_nobody_waits_for_is_not_reported_at_exit() -> None:
     """The event loop would log it, and pytest would make that a failure."""
     work = Work()
     work.error = LookupError("no")
-    task = SingleFlight(Detached(), work).start()
+    task = SingleFlight(Detached(closed), work).start()
     work.go_on.set()
     while not task.done():
         await anyio.lowlevel.checkpoint()
@@ -77,7 +81,7 @@ async def test_an_error_that_nobody_waits_for_is_not_reported_at_exit() -> None:
 
 async def test_closing_ends_what_runs_and_tells_who_waits() -> None:
     """As an error of ours: a CancelledError would look as if somebody had cancelled the caller."""
-    tasks, told = Detached(), list[str]()
+    tasks, told = Detached(closed), list[str]()
 
     async def wait() -> None:
         with pytest.raises(KeyProviderError, match="closed") as raised:
@@ -95,7 +99,7 @@ async def test_closing_ends_what_runs_and_tells_who_waits() -> None:
 def test_a_flight_of_a_loop_that_is_gone_is_gone() -> None:
     """A provider that one event loop left behind in mid-work serves the next one."""
     work = Work()
-    tasks = Detached()
+    tasks = Detached(closed)
     flight = SingleFlight(tasks, work)
 
     async def begin() -> None:

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
-from mintkey.errors import KeyProviderError
-
 __all__ = ["Detached", "SingleFlight"]
 
 T = TypeVar("T")
@@ -15,9 +13,14 @@ T = TypeVar("T")
 
 
 class Detached:
-    """A set of running tasks that belong to no caller, closed together."""
+    """A set of running tasks that belong to no caller, closed together.
 
-    def __init__(self) -> None:
+    Args:
+        closed: Makes the error for those who wait for one of them when they are closed.
+    """
+
+    def __init__(self, closed: Callable[[], Exception], /) -> None:
+        self._closed = closed
         self._tasks: set[asyncio.Task[Any]] = set()  # the event loop itself keeps weak references only
 
     def start(self, work: Coroutine[Any, Any, T], /) -> asyncio.Task[T]:
@@ -28,12 +31,19 @@ class Detached:
         return task
 
     async def run(self, work: Coroutine[Any, Any, T], /) -> T:
-        """What this work returns; a caller who is cancelled leaves it running.
+        """What this work returns or raises; a caller who is cancelled leaves it running."""
+        return await self.outcome(self.start(work))
 
-        Raises:
-            KeyProviderError: It was cancelled, because the provider was closed (`keys_unavailable`).
+    async def outcome(self, task: asyncio.Task[T], /) -> T:
+        """What one of these tasks returns or raises; a caller who is cancelled leaves it running.
+
+        If the task itself was cancelled, it raises what `closed` made.
         """
-        return await outcome(self.start(work))
+        await asyncio.wait((task,))
+        if task.cancelled():
+            # A CancelledError here would look as if somebody had cancelled the caller.
+            raise self._closed()
+        return task.result()
 
     async def aclose(self) -> None:
         """Cancel what still runs and wait until it ended."""
@@ -77,22 +87,5 @@ class SingleFlight(Generic[T]):
         return self._task
 
     async def join(self) -> T:
-        """What the running work, or a new one, returns.
-
-        Raises:
-            KeyProviderError: It was cancelled, because the provider was closed (`keys_unavailable`).
-        """
-        return await outcome(self.start())
-
-
-async def outcome(task: "asyncio.Task[T]", /) -> T:
-    """What a task returns or raises; cancelling the caller leaves it running.
-
-    Raises:
-        KeyProviderError: The task itself was cancelled (`keys_unavailable`).
-    """
-    await asyncio.wait((task,))
-    if task.cancelled():
-        # A CancelledError here would look as if somebody had cancelled the caller.
-        raise KeyProviderError("the key provider was closed while it was at work")
-    return task.result()
+        """What the running work, or a new one, returns or raises."""
+        return await self._tasks.outcome(self.start())

@@ -14,7 +14,7 @@ from mintkey.errors import (
     UnsupportedOperationError,
 )
 from mintkey.purpose import Purpose, PurposeTable
-from mintkey.replay.base import ClaimOutcome, ClaimStatus, ReplayStore, RevocationStore
+from mintkey.replay.base import ClaimOutcome, ClaimStatus, JointLookStore, ReplayStore, RevocationStore
 from mintkey.replay.marks import MarkNamer, subject_name
 
 __all__ = ["Mark", "Spender"]
@@ -29,6 +29,8 @@ class Spender:
 
     def __init__(self, store: ReplayStore, *, issuer: str) -> None:
         self._store = store
+        self._cut_offs = store if isinstance(store, RevocationStore) else None
+        self._looks = store if isinstance(store, JointLookStore) else None
         self._issuer = issuer
         self._namers: PurposeTable[MarkNamer] = PurposeTable(lambda purpose: MarkNamer(issuer, purpose.name))
 
@@ -47,15 +49,23 @@ class Spender:
     async def look(self, claims: RegisteredClaims, purpose: Purpose[Any]) -> None:
         """Refuse a token that was spent or revoked, changing nothing; a reservation does not matter.
 
+        Token and subject share one round trip where the store can do that.
+
         Raises:
             TokenReplayedError: Spent (`replayed`), or nobody can know (`replay_unprovable`).
             TokenRevokedError: It, or everything of its subject, was revoked (`revoked`).
             ReplayStoreError: The store cannot answer (`replay_unavailable`).
         """
-        if purpose.revocable:
-            await self._check_subject(claims, purpose)
         name, issued_at, _ = self.mark(claims, purpose)
-        status = await self._store.status(name, issued_at=issued_at)
+        subject = claims[1]
+        if self._looks is not None and purpose.revocable and subject is not None:
+            cut_off = subject_name(self._issuer, purpose.name, subject)
+            status, before = await self._looks.look(name, cut_off, issued_at=issued_at)
+            _check_cut_off(claims, before)
+        else:
+            if purpose.revocable:
+                await self._check_subject(claims, purpose)
+            status = await self._store.status(name, issued_at=issued_at)
         if status not in _HARMLESS:
             raise _refusal(status)
 
@@ -70,7 +80,7 @@ class Spender:
             ReplayStoreError: Reserved by somebody else (`token_reserved`), or the store cannot answer
                 (`replay_unavailable`, `replay_outcome_unknown`).
         """
-        if purpose.revocable:
+        if purpose.revocable:  # first, and a round trip of its own: a token that is refused is not spent
             await self._check_subject(claims, purpose)
         mark = name, issued_at, expires_at = self.mark(claims, purpose)
         outcome = await self._store.claim(name, owner=owner, issued_at=issued_at, expires_at=expires_at, lease=lease)
@@ -104,21 +114,25 @@ class Spender:
             UnsupportedOperationError: The store keeps no cut-offs (`unsupported`).
             ReplayStoreError: The store cannot answer (`replay_unavailable`, `replay_outcome_unknown`).
         """
-        if not isinstance(self._store, RevocationStore):
+        if self._cut_offs is None:
             raise UnsupportedOperationError(f"{type(self._store).__name__} keeps no cut-offs per subject")
-        await self._store.cut_off(
+        await self._cut_offs.cut_off(
             subject_name(self._issuer, purpose.name, subject),
             before=before,
             expires_at=before + purpose.lifetime + purpose.leeway,
         )
 
     async def _check_subject(self, claims: RegisteredClaims, purpose: Purpose[Any]) -> None:
-        _, subject, _, _, issued_at, *_ = claims
-        if subject is None or not isinstance(self._store, RevocationStore):
-            return
-        before = await self._store.cut_off_before(subject_name(self._issuer, purpose.name, subject))
-        if before is not None and issued_at < before.timestamp():
-            raise TokenRevokedError("everything of the token's subject was revoked")
+        subject = claims[1]
+        if subject is not None and self._cut_offs is not None:
+            cut_off = subject_name(self._issuer, purpose.name, subject)
+            _check_cut_off(claims, await self._cut_offs.cut_off_before(cut_off))
+
+
+def _check_cut_off(claims: RegisteredClaims, before: datetime | None) -> None:
+    issued_at = claims[4]
+    if before is not None and issued_at < before.timestamp():
+        raise TokenRevokedError("everything of the token's subject was revoked")
 
 
 _ACCEPTED = ClaimOutcome.ACCEPTED

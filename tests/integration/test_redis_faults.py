@@ -338,6 +338,11 @@ async def test_keys_that_hold_something_else_are_errors_never_grants(valkey: Red
         await valkey.send("SET", Keys("mk").cut_off("subject")[1], "tomorrow")
         with pytest.raises(ReplayStoreError):
             await store.cut_off_before("subject")
+        with pytest.raises(ReplayStoreError):
+            await store.look("other", "subject", issued_at=now)
+        await valkey.send("SET", Keys("mk").cut_off("subject")[1], "9" * 40)
+        with pytest.raises(ReplayStoreError):
+            await store.cut_off_before("subject")
         await valkey.send("SET", Keys("mk").mark("third")[1], "")
         with pytest.raises(ReplayStoreError):
             await claim(store, "third")

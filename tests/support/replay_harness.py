@@ -7,6 +7,7 @@ import anyio.to_thread
 from mintkey.replay.memory import MemoryReplayStore
 from mintkey.replay.redis import RedisReplayStore
 from mintkey.replay.redis_keys import Keys
+from mintkey.replay.revocation_cache import RevocationCache
 from mintkey.testing.contracts.replay_stores import ReplayStoreHarness
 from tests.support.redis_ring_harness import RedisServers
 
@@ -29,6 +30,26 @@ class MemoryReplayHarness(ReplayStoreHarness):
 
     async def lose_memory(self) -> None:
         self._stores.clear()
+
+
+class CachedReplayHarness(ReplayStoreHarness):
+    """A cache of revocation answers before a store in memory."""
+
+    memory_is_shared = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._inside = MemoryReplayHarness()
+        self.clock = self._inside.clock
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._inside.__aexit__(*exc_info)
+
+    async def store(self, *, fence: bool = True) -> RevocationCache:
+        return RevocationCache(await self._inside.store(fence=fence), clock=self.clock)
+
+    async def lose_memory(self) -> None:
+        await self._inside.lose_memory()
 
 
 class RedisReplayHarness(ReplayStoreHarness):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mintkey.testing.contracts.replay_stores import ReplayStoreHarness
-from tests.support.replay_harness import MemoryReplayHarness, RedisReplayHarness
+from tests.support.replay_harness import CachedReplayHarness, MemoryReplayHarness, RedisReplayHarness
 from tests.support.sql_harness import SQLReplayHarness
 from tests.support.tables import Open, on
 
@@ -19,12 +19,17 @@ def memory(_directory: Path) -> ReplayStoreHarness:
     return MemoryReplayHarness()
 
 
+def cached(_directory: Path) -> ReplayStoreHarness:
+    return CachedReplayHarness()
+
+
 by_url = partial(SQLReplayHarness, is_foreign=False)
 by_engine = partial(SQLReplayHarness, is_foreign=True)
 
 # One line a backend: a harness, and the fixture that it stands on.
 REPLAY_STORES = [
     pytest.param(on("tmp_path", memory), id="memory"),
+    pytest.param(on("tmp_path", cached), id="cached memory"),
     pytest.param(on("valkey", RedisReplayHarness), id="valkey"),
     pytest.param(on("debian_redis", RedisReplayHarness), id="debian redis"),
     pytest.param(on("redis_cluster", RedisReplayHarness), id="redis cluster"),

@@ -8,6 +8,8 @@ from mintkey.replay.base import (
     ClaimOutcome,
     ClaimStatus,
     FamilyStore,
+    JointLookStore,
+    Look,
     ReplayStore,
     RevocationStore,
     StoredFamily,
@@ -16,15 +18,19 @@ from mintkey.replay.base import (
 if TYPE_CHECKING:
     from mintkey.replay.memory import MemoryReplayStore
     from mintkey.replay.redis import RedisReplayStore
+    from mintkey.replay.revocation_cache import RevocationCache
     from mintkey.replay.sql import SQLReplayStore
 
 __all__ = [
     "ClaimOutcome",
     "ClaimStatus",
     "FamilyStore",
+    "JointLookStore",
+    "Look",
     "MemoryReplayStore",
     "RedisReplayStore",
     "ReplayStore",
+    "RevocationCache",
     "RevocationStore",
     "SQLReplayStore",
     "StoredFamily",
@@ -35,6 +41,7 @@ __getattr__: Callable[[str], object] = lazy_names(
     {
         "MemoryReplayStore": "mintkey.replay.memory",
         "RedisReplayStore": "mintkey.replay.redis",
+        "RevocationCache": "mintkey.replay.revocation_cache",
         "SQLReplayStore": "mintkey.replay.sql",
     },
 )

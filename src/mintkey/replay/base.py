@@ -3,9 +3,18 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
-__all__ = ["ClaimOutcome", "ClaimStatus", "FamilyStore", "ReplayStore", "RevocationStore", "StoredFamily"]
+__all__ = [
+    "ClaimOutcome",
+    "ClaimStatus",
+    "FamilyStore",
+    "JointLookStore",
+    "Look",
+    "ReplayStore",
+    "RevocationStore",
+    "StoredFamily",
+]
 
 
 class ClaimOutcome(StrEnum):
@@ -103,6 +112,44 @@ class RevocationStore(Protocol):
 
     async def cut_off_before(self, key: str, /) -> datetime | None:
         """The cut-off under this key, if there is one."""
+        ...
+
+
+class Look(NamedTuple):
+    """What one look at a token and its subject shows.
+
+    Attributes:
+        status: What a claim of the token would meet.
+        cut_off_before: The cut-off of the subject, if there is one.
+
+    Example:
+        >>> status, cut_off_before = Look(ClaimStatus.UNUSED, None)
+        >>> status
+        <ClaimStatus.UNUSED: 'unused'>
+    """
+
+    status: ClaimStatus
+    cut_off_before: datetime | None
+
+
+@runtime_checkable
+class JointLookStore(RevocationStore, Protocol):
+    """A capability of its own: a token and its subject in one look, where two would be two round trips.
+
+    Example:
+        >>> from mintkey.replay import MemoryReplayStore
+        >>> isinstance(MemoryReplayStore(), JointLookStore)
+        True
+    """
+
+    async def look(self, key: str, cut_off: str, /, *, issued_at: datetime) -> Look:
+        """What `ReplayStore.status` and `cut_off_before` say, asked together; changes nothing.
+
+        Args:
+            key: The mark's name.
+            cut_off: The name of the cut-off.
+            issued_at: When the token was issued.
+        """
         ...
 
 

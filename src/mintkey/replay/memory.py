@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from mintkey.clock import Clock, SystemClock, from_timestamp
 from mintkey.lifecycle import Resource
-from mintkey.replay.base import ClaimOutcome, ClaimStatus, StoredFamily
+from mintkey.replay.base import ClaimOutcome, ClaimStatus, Look, StoredFamily
 from mintkey.replay.family_table import FamilyTable
 from mintkey.replay.marks import life, memory_begins_at_opening, microseconds
 from mintkey.replay.table import NAME_SIZE, Mark, MarkTable
@@ -116,10 +116,7 @@ class MemoryReplayStore(Resource):
         """What a claim would meet, without claiming."""
         name = _fixed(key)
         with self._lock:
-            mark = self._table.get(name, now=self._tick())
-            if mark is not None:
-                return _STATUSES[mark.state]
-            return ClaimStatus.UNUSED if self._is_provable(issued_at) else ClaimStatus.UNPROVABLE
+            return self._status(name, issued_at, now=self._tick())
 
     async def cut_off(self, key: str, /, *, before: datetime, expires_at: datetime) -> None:
         """Refuse everything under this key that was issued before an instant; see `RevocationStore.cut_off`."""
@@ -138,9 +135,15 @@ class MemoryReplayStore(Resource):
         name = _digest(_SUBJECT, key)
         with self._lock:
             mark = self._table.get(name, now=self._tick())
-        if mark is None:
-            return None
-        return from_timestamp(0) + timedelta(microseconds=int.from_bytes(mark.value, "big", signed=True))
+        return _moment(mark)
+
+    async def look(self, key: str, cut_off: str, /, *, issued_at: datetime) -> Look:
+        """A token and its subject at once; see `JointLookStore.look`."""
+        name, subject = _fixed(key), _digest(_SUBJECT, cut_off)
+        with self._lock:
+            now = self._tick()
+            status, mark = self._status(name, issued_at, now=now), self._table.get(subject, now=now)
+        return Look(status, _moment(mark))
 
     async def family(self, key: str, /, *, issued_at: datetime) -> StoredFamily:
         """The family as it is; see `FamilyStore.family`."""
@@ -170,9 +173,22 @@ class MemoryReplayStore(Resource):
             self._table.clean(now=now)
         return now
 
+    def _status(self, name: bytes, issued_at: datetime, *, now: float) -> ClaimStatus:
+        mark = self._table.get(name, now=now)
+        if mark is not None:
+            return _STATUSES[mark.state]
+        return ClaimStatus.UNUSED if self._is_provable(issued_at) else ClaimStatus.UNPROVABLE
+
     def _is_provable(self, issued_at: datetime) -> bool:
         begins = self._memory_begins
         return not self._fence or (begins is not None and begins <= issued_at)
+
+
+def _moment(mark: Mark | None) -> datetime | None:
+    """The instant that a cut-off holds."""
+    if mark is None:
+        return None
+    return from_timestamp(0) + timedelta(microseconds=int.from_bytes(mark.value, "big", signed=True))
 
 
 def _no_earlier(mark: Mark | None, expires: float) -> float:

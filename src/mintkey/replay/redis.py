@@ -27,7 +27,7 @@ from mintkey.redis.client import Client
 from mintkey.redis.errors import RedisCallError
 from mintkey.redis.protocol import Argument, Reply, pack
 from mintkey.redis.scripts import Script
-from mintkey.replay.base import ClaimOutcome, ClaimStatus, StoredFamily
+from mintkey.replay.base import ClaimOutcome, ClaimStatus, Look, StoredFamily
 from mintkey.replay.marks import life, microseconds
 from mintkey.replay.redis_errors import PUBLIC_ERRORS, PUBLIC_ERRORS_OF_LOOKING, public_error
 from mintkey.replay.redis_fence import RedisFence
@@ -150,11 +150,7 @@ class RedisReplayStore(Resource):
         bucket, mark = self._keys.mark(key)
         with PUBLIC_ERRORS_OF_LOOKING:
             call = await self._send(bucket, Call(pack("GET", mark), 1, self._fence.key_to_read(bucket)))
-            (held,) = call.replies
-            if held is not None:
-                return status_of(held)
-            provable = await self._fence.proves(issued_at, call.read)
-        return ClaimStatus.UNUSED if provable else ClaimStatus.UNPROVABLE
+            return await self._status(call, issued_at)
 
     async def cut_off(self, key: str, /, *, before: datetime, expires_at: datetime) -> None:
         """Refuse what was issued before an instant; see `RevocationStore.cut_off`. Raises as `claim` does."""
@@ -167,9 +163,24 @@ class RedisReplayStore(Resource):
         """The cut-off under this key, if there is one. Raises as `claim` does."""
         bucket, name = self._keys.cut_off(key)
         with PUBLIC_ERRORS_OF_LOOKING:
-            call = await self._send(bucket, Call(pack("GET", name), 1))
-            (held,) = call.replies
-            return None if held is None else from_timestamp(0) + timedelta(microseconds=_integer(held))
+            return _moment(await self._send(bucket, Call(pack("GET", name), 1)))
+
+    async def look(self, key: str, cut_off: str, /, *, issued_at: datetime) -> Look:
+        """A token and its subject at once; see `JointLookStore.look`. Raises as `claim` does.
+
+        Two calls, because they may have two nodes of a cluster; those to one node share their round trip.
+        """
+        (bucket, mark), (other, name) = self._keys.mark(key), self._keys.cut_off(cut_off)
+        with PUBLIC_ERRORS_OF_LOOKING:
+            if not self._fence.is_open:
+                await self._fence.open()
+            of_token = Call(pack("GET", mark), 1, self._fence.key_to_read(bucket))
+            of_subject = Call(pack("GET", name), 1)
+            asked = (bucket.number, of_token), (other.number, of_subject)
+            of_token, of_subject = await self._client.answers(asked)
+            of_token.raise_error_reply()
+            of_subject.raise_error_reply()
+            return Look(await self._status(of_token, issued_at), _moment(of_subject))
 
     async def family(self, key: str, /, *, issued_at: datetime) -> StoredFamily:
         """The family as it is; see `FamilyStore.family`. Raises as `claim` does."""
@@ -214,6 +225,13 @@ class RedisReplayStore(Resource):
 
     # How the calls above talk to the server
 
+    async def _status(self, call: Call, issued_at: datetime) -> ClaimStatus:
+        """What the answer to a `GET` of a mark means."""
+        (held,) = call.replies
+        if held is not None:
+            return status_of(held)
+        return ClaimStatus.UNUSED if await self._fence.proves(issued_at, call.read) else ClaimStatus.UNPROVABLE
+
     async def _send(self, bucket: Bucket, call: Call) -> Call:
         """The answered call, none of whose replies is an error."""
         if not self._fence.is_open:
@@ -241,8 +259,13 @@ class RedisReplayStore(Resource):
         return int(life(expires_at, self._clock.time()) * 1000)
 
 
-def _integer(held: Reply) -> int:
+def _moment(call: Call) -> datetime | None:
+    """The instant in the answer to a `GET` of a cut-off."""
+    (held,) = call.replies
+    if held is None:
+        return None
     try:
-        return int(held)  # type: ignore[arg-type]  # anything else raises
-    except (TypeError, ValueError):
+        micros = int(held)  # type: ignore[arg-type]  # anything else raises
+        return from_timestamp(0) + timedelta(microseconds=micros)
+    except (TypeError, ValueError, OverflowError):
         raise RedisCallError("a cut-off holds something that is not ours", code="ERR", may_have_run=False) from None

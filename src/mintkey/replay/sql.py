@@ -7,12 +7,12 @@ from mintkey.clock import Clock, SystemClock, from_timestamp
 from mintkey.errors import Reason, ReplayStoreError
 from mintkey.health import Check
 from mintkey.lifecycle import Resource
-from mintkey.replay.base import ClaimOutcome, ClaimStatus, StoredFamily
+from mintkey.replay.base import ClaimOutcome, ClaimStatus, Look, StoredFamily
 from mintkey.replay.marks import life, memory_begins_after_loss, memory_begins_at_opening, microseconds
 from mintkey.sql.database import Database
 from mintkey.sql.engine import EngineOrURL
 from mintkey.sql.families import Families, FamilySwap
-from mintkey.sql.ledger import Ledger
+from mintkey.sql.ledger import Found, Ledger
 from mintkey.sql.schema import CUT_OFFS, FAMILIES, MARKS, MarkState
 
 __all__ = ["SQLReplayStore"]
@@ -123,11 +123,8 @@ class SQLReplayStore(Resource):
             ReplayStoreError: The database cannot be used (`replay_unavailable`).
         """
         now = self._clock.time()
-        state, begins = await self._database.read(self._ledger.look, {"key": _bytes(key), "now": _micros(now)})
-        is_provable = await self._proves(issued_at, begins, now)
-        if state is not None:
-            return _STATUSES[state]
-        return ClaimStatus.UNUSED if is_provable else ClaimStatus.UNPROVABLE
+        found = await self._database.read(self._ledger.look, {"key": _bytes(key), "now": _micros(now)})
+        return await self._status(found, issued_at, now)
 
     async def cut_off(self, key: str, /, *, before: datetime, expires_at: datetime) -> None:
         """Refuse everything under this key that was issued before an instant; a later cut-off wins.
@@ -145,8 +142,18 @@ class SQLReplayStore(Resource):
             ReplayStoreError: The database cannot be used (`replay_unavailable`).
         """
         request = {"key": _bytes(key), "now": _micros(self._clock.time())}
-        before = await self._database.read(self._ledger.cut_offs, request)
-        return None if before is None else from_timestamp(0) + timedelta(microseconds=before)
+        return _instant(await self._database.read(self._ledger.cut_offs, request))
+
+    async def look(self, key: str, cut_off: str, /, *, issued_at: datetime) -> Look:
+        """A token and its subject at once; see `JointLookStore.look`.
+
+        Raises:
+            ReplayStoreError: The database cannot be used (`replay_unavailable`).
+        """
+        now = self._clock.time()
+        mark, subject = ({"key": _bytes(name), "now": _micros(now)} for name in (key, cut_off))
+        found, before = await self._database.read(self._ledger.look_at_both, (mark, subject))
+        return Look(await self._status(found, issued_at, now), _instant(before))
 
     async def family(self, key: str, /, *, issued_at: datetime) -> StoredFamily:
         """The family as it is; see `FamilyStore.family`.
@@ -185,6 +192,12 @@ class SQLReplayStore(Resource):
         await self._database.close()
         self._has_begun = False  # whatever is found missing next time was lost while nobody used this store
 
+    async def _status(self, found: Found, issued_at: datetime, now: float) -> ClaimStatus:
+        is_provable = await self._proves(issued_at, found.begins, now)
+        if found.state is not None:
+            return _STATUSES[found.state]
+        return ClaimStatus.UNUSED if is_provable else ClaimStatus.UNPROVABLE
+
     async def _proves(self, issued_at: datetime, begins: int | None, now: float) -> bool:
         """Whether the memory reaches back to an instant; where its beginning is lost, it begins now."""
         if not self._is_fenced:
@@ -207,6 +220,10 @@ class SQLReplayStore(Resource):
 def _mark(key: str, now: float, expires_at: datetime) -> dict[str, object]:
     """What every write about a mark says."""
     return {"key": _bytes(key), "now": _micros(now), "until": _micros(now + life(expires_at, now))}
+
+
+def _instant(micros: int | None) -> datetime | None:
+    return None if micros is None else from_timestamp(0) + timedelta(microseconds=micros)
 
 
 def _micros(seconds: float) -> int:

@@ -103,6 +103,14 @@ class Ledger:
         before = {row.name: row.before for row in found}
         return [before.get(look["key"]) for look in looks]
 
+    async def look_at_both(
+        self, connection: AsyncConnection, looks: Sequence[tuple[Request, Request]], /
+    ) -> list[tuple[Found, int | None]]:
+        """What there is under names of marks, each with the cut-off of a subject; two statements for all of them."""
+        marks = await self.look(connection, [mark for mark, _ in looks])
+        cut_offs = await self.cut_offs(connection, [subject for _, subject in looks])
+        return list(zip(marks, cut_offs, strict=True))
+
     async def _try_claim(self, connection: AsyncConnection, claims: Sequence[Request]) -> dict[bytes, Row[Any]]:
         await connection.execute(self._statements.claim, claims)
         return await self._rows(connection, claims)

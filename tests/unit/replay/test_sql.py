@@ -317,4 +317,6 @@ async def test_cut_offs_need_the_database_too(make, path):
     with pytest.raises(ReplayStoreError, match="unable to open"):
         await store.cut_off_before("a")
     with pytest.raises(ReplayStoreError, match="unable to open"):
+        await store.look("a", "b", issued_at=now)
+    with pytest.raises(ReplayStoreError, match="unable to open"):
         await store.cut_off("a", before=now, expires_at=now)

@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from mintkey.ids import new_id
-from mintkey.replay.base import ClaimOutcome, ClaimStatus, ReplayStore, RevocationStore
+from mintkey.replay.base import ClaimOutcome, ClaimStatus, JointLookStore, ReplayStore, RevocationStore
 from mintkey.replay.marks import mark_name, subject_name
 from mintkey.testing.clock import FakeClock
 
@@ -135,6 +135,12 @@ async def lapse(harness: ReplayStoreHarness, store: ReplayStore, key: str, *, ow
 def cut_offs_of(store: ReplayStore) -> RevocationStore:
     if not isinstance(store, RevocationStore):
         pytest.skip("this store has no cut-offs")
+    return store
+
+
+def joint_looks_of(store: ReplayStore) -> JointLookStore:
+    if not isinstance(store, JointLookStore):
+        pytest.skip("this store has no joint looks")
     return store
 
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 from mintkey.ids import new_id
-from mintkey.replay.base import ClaimOutcome, ClaimStatus
+from mintkey.replay.base import ClaimOutcome, ClaimStatus, Look
 from mintkey.replay.marks import SKEW
 from mintkey.testing.contracts.replay_harness import (
     LEASE,
@@ -15,6 +15,7 @@ from mintkey.testing.contracts.replay_harness import (
     claim,
     commit,
     cut_offs_of,
+    joint_looks_of,
     new_key,
     new_subject,
     status,
@@ -144,3 +145,40 @@ class CutOffContract:
         assert await cut_offs.cut_off_before(key) == later
         harness.clock.advance(SKEW + TOLERANCE)
         assert await cut_offs.cut_off_before(key) is None
+
+    async def test_a_joint_look_says_what_two_looks_say(
+        self, harness: ReplayStoreHarness, store: ClosableStore
+    ) -> None:
+        """Of every token and every subject; for stores that are `JointLookStore`s."""
+        looks, now = joint_looks_of(store), harness.clock.now()
+        unused, spent, reserved, revoked = keys = [new_key() for _ in range(4)]
+        await claim(harness, store, spent)
+        await claim(harness, store, reserved, lease=LEASE)
+        await store.revoke(revoked, expires_at=now + LIFETIME)
+        free, cut = new_subject(), new_subject()
+        await looks.cut_off(cut, before=now, expires_at=now + LIFETIME)
+        statuses = ClaimStatus.UNUSED, ClaimStatus.SPENT, ClaimStatus.RESERVED, ClaimStatus.REVOKED
+        for key, word in zip(keys, statuses, strict=True):
+            assert await looks.look(key, free, issued_at=now) == Look(word, None)
+            assert await looks.look(key, cut, issued_at=now) == Look(word, now)
+        old = now - timedelta(days=1)
+        assert await looks.look(unused, cut, issued_at=old) == Look(ClaimStatus.UNPROVABLE, now)
+        # The names of tokens and of subjects are apart, and looking changed nothing.
+        assert await looks.look(cut, spent, issued_at=now) == Look(ClaimStatus.UNUSED, None)
+        assert await claim(harness, store, unused) is ClaimOutcome.ACCEPTED
+
+    async def test_joint_looks_at_the_same_time_get_each_their_own_answer(
+        self, harness: ReplayStoreHarness, store: ClosableStore
+    ) -> None:
+        """However they share their way."""
+        looks, now = joint_looks_of(store), harness.clock.now()
+        keys, subjects = [new_key() for _ in range(40)], [new_subject() for _ in range(40)]
+        for index in range(0, 40, 2):
+            await store.revoke(keys[index], expires_at=now + LIFETIME)
+            await looks.cut_off(subjects[index + 1], before=now, expires_at=now + LIFETIME)
+
+        def look(index: int) -> Callable[[], Awaitable[Look]]:
+            return lambda: looks.look(keys[index], subjects[index], issued_at=now)
+
+        answers = await together([look(index) for index in range(40)])
+        assert answers == [Look(ClaimStatus.REVOKED, None), Look(ClaimStatus.UNUSED, now)] * 20

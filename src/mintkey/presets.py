@@ -25,7 +25,22 @@ PAYMENT_APPROVAL = Purpose(
 """Consent to one payment: 5 minutes, the bound of an authentication session (EU 2018/389 Art. 4(3)(d)), used once."""
 
 ACCESS = Purpose("access", lifetime=timedelta(minutes=10), typ="at+jwt", required=("sub",))
-"""An access token (RFC 9068 §2.1): short, verified without a store."""
+"""An access token by RFC 9068: `typ` is `at+jwt` (§2.1), short, verified without a store.
+
+Of the claims of §2.2, `iss`, `exp`, `iat`, `jti` and `sub` are always required. `aud` is as soon as you name who the
+token is for, which §4 has every resource server check. `client_id` goes into the private claims; where several clients
+get tokens, ask for it:
+
+    ACCESS.replace(audience="https://api.myapp.example", required=("sub", "client_id"))
+
+Mint with `claims={"client_id": …}` then, and `scopes=` for `scope` (§2.2.3). `sub` is the client itself where no user
+is involved (§2.2). To be able to revoke one, make a `Purpose` of your own with `revocable=True` and `typ="at+jwt"`.
+
+Example:
+    >>> api = ACCESS.replace(audience="https://api.myapp.example", required=("sub", "client_id"))
+    >>> api.typ, sorted(api.required)
+    ('at+jwt', ['client_id', 'sub'])
+"""
 
 REFRESH = Purpose("refresh", lifetime=timedelta(hours=12), revocable=True, required=("sub",))
 """A refresh token: 12 hours until the user signs in again (NIST SP 800-63B §4.2.3), revocable (RFC 9700 §4.14)."""

@@ -14,6 +14,7 @@ from mintkey.frozen import frozen
 __all__ = ["FORBIDDEN_HEADERS", "Purpose", "PurposeTable"]
 
 C = TypeVar("C")
+D = TypeVar("D")
 T = TypeVar("T")
 
 FORBIDDEN_HEADERS = frozenset({"alg", "kid", "typ", "crit", "b64", "jwk", "jku", "x5u", "x5c", "zip", "enc", "cty"})
@@ -24,6 +25,7 @@ MAX_LEEWAY = timedelta(minutes=10)
 _NAME = re.compile(r"[a-z0-9._-]{1,64}")
 _TYP = re.compile(r"[A-Za-z0-9!#$&^_.+/-]{1,127}")
 _ZERO = timedelta(0)
+_OPTIONAL = frozenset({"jti"})
 _KEPT = 256
 
 
@@ -46,6 +48,8 @@ class Purpose(Generic[C]):
         headers: Private header members that may appear. `x5t` and `x5t#S256` may be named, to be ignored.
         required: Claims that must be present, beside `iss`, `exp`, `iat`, `jti` and, if an audience is named, `aud`.
         max_age: A token is refused when it was issued longer ago than this, whatever its `exp` says.
+        optional: What may be missing although it is always asked for: `jti` alone, for issuers elsewhere whose tokens
+            have none. Ours always do. Not for purposes that spend or revoke: these know a token by its `jti`.
 
     Attributes:
         codec: Turns the private claims into a value of their type, and back.
@@ -72,6 +76,7 @@ class Purpose(Generic[C]):
     headers: frozenset[str]
     required: frozenset[str]
     max_age: timedelta | None
+    optional: frozenset[str]
     codec: ClaimsCodec[C] = field(repr=False, compare=False)
     rules: ClaimRules = field(repr=False, compare=False)
     stateful: bool = field(repr=False, compare=False)
@@ -91,6 +96,7 @@ class Purpose(Generic[C]):
         headers: Collection[str] = (),
         required: Collection[str] = (),
         max_age: timedelta | None = None,
+        optional: Collection[str] = (),
     ) -> None: ...
 
     @overload
@@ -109,6 +115,7 @@ class Purpose(Generic[C]):
         headers: Collection[str] = (),
         required: Collection[str] = (),
         max_age: timedelta | None = None,
+        optional: Collection[str] = (),
     ) -> None: ...
 
     def __init__(
@@ -126,6 +133,7 @@ class Purpose(Generic[C]):
         headers: Collection[str] = (),
         required: Collection[str] = (),
         max_age: timedelta | None = None,
+        optional: Collection[str] = (),
     ) -> None:
         problems: list[str] = []
         codec: ClaimsCodec[Any] | None = None
@@ -145,11 +153,13 @@ class Purpose(Generic[C]):
             "headers": frozenset(names(headers)),
             "required": frozenset(names(required)),
             "max_age": max_age,
+            "optional": frozenset(names(optional)),
             "codec": codec,
             "stateful": single_use or revocable,
             "rules": ClaimRules.of(
                 audience=names(audience),
                 required=names(required),
+                optional=names(optional),
                 leeway=leeway.total_seconds(),
                 max_age=None if max_age is None else max_age.total_seconds(),
             ),
@@ -172,8 +182,34 @@ class Purpose(Generic[C]):
             ),
             "headers and required must not contain an empty name": "" in self.headers | self.required,
             "max_age must be positive, or None": self.max_age is not None and self.max_age <= _ZERO,
+            "optional may name jti alone": not self.optional <= _OPTIONAL,
+            "optional is not for single_use or revocable, which know a token by its jti": bool(self.optional)
+            and self.stateful,
         }
         return [problem for problem, found in checks.items() if found]
+
+    @overload
+    def replace(
+        self,
+        *,
+        name: str | None = None,
+        lifetime: timedelta | None = None,
+        audience: str | Sequence[str] | None = None,
+        leeway: timedelta | None = None,
+        required: Collection[str] | None = None,
+    ) -> "Purpose[C]": ...
+
+    @overload
+    def replace(
+        self,
+        *,
+        name: str | None = None,
+        lifetime: timedelta | None = None,
+        audience: str | Sequence[str] | None = None,
+        leeway: timedelta | None = None,
+        required: Collection[str] | None = None,
+        claims: type[D],
+    ) -> "Purpose[D]": ...
 
     def replace(
         self,
@@ -182,7 +218,9 @@ class Purpose(Generic[C]):
         lifetime: timedelta | None = None,
         audience: str | Sequence[str] | None = None,
         leeway: timedelta | None = None,
-    ) -> "Purpose[C]":
+        required: Collection[str] | None = None,
+        claims: type[Any] | None = None,
+    ) -> "Purpose[Any]":
         """The same purpose with some settings changed: how a preset gets its audience.
 
         Args:
@@ -190,6 +228,8 @@ class Purpose(Generic[C]):
             lifetime: Another lifetime.
             audience: Another audience.
             leeway: Another leeway.
+            required: Other claims that must be present, instead of those that were.
+            claims: Another type of the private claims.
 
         Raises:
             ConfigurationError: As for `Purpose` (`configuration`).
@@ -205,12 +245,13 @@ class Purpose(Generic[C]):
             audience=(self.audience or None) if audience is None else audience,
             single_use=self.single_use,
             revocable=self.revocable,
-            claims=self.claims,
+            claims=self.claims if claims is None else claims,
             leeway=self.leeway if leeway is None else leeway,
             typ=None if self.typ == f"{self.name}+jwt" else self.typ,
             headers=self.headers,
-            required=self.required,
+            required=self.required if required is None else required,
             max_age=self.max_age,
+            optional=self.optional,
         )
 
 

@@ -174,7 +174,7 @@ class _SeenToken(_Open[C]):
 
     @property
     def id(self) -> str:
-        """The `jti`."""
+        """The `jti`; empty if there is none, which only a purpose takes that has it as `optional`."""
         return self._found[0][3]
 
     @property

@@ -21,6 +21,7 @@ async def use(tokens: TokenService) -> None:
     assert_type(PLAIN, Purpose[dict[str, Any]])
     assert_type(TYPED, Purpose[Order])
     assert_type(presets.MAGIC_LINK.replace(audience="web"), Purpose[dict[str, Any]])
+    assert_type(presets.ACCESS.replace(required=("sub", "client_id"), claims=Order), Purpose[Order])
     assert_type(await tokens.mint(TYPED, claims=Order(1)), MintedToken)
     assert_type(await tokens.verify("t", TYPED), VerifiedToken[Order])
     assert_type(await tokens.peek("t", TYPED), PeekedToken[Order])

@@ -13,6 +13,11 @@ from mintkey.purpose import FORBIDDEN_HEADERS, Purpose, PurposeTable
 MINUTE = timedelta(minutes=1)
 
 
+@dataclasses.dataclass(frozen=True)
+class Client:
+    client_id: str
+
+
 def test_a_purpose_has_safe_defaults():
     purpose = Purpose("magic-login", lifetime=MINUTE)
     assert (purpose.typ, purpose.audience, purpose.leeway) == ("magic-login+jwt", (), timedelta(seconds=10))
@@ -48,6 +53,9 @@ def test_a_purpose_cannot_be_changed_and_compares_by_value():
         ({"headers": [""]}, "headers"),
         ({"required": [""]}, "required"),
         ({"max_age": timedelta(0)}, "max_age"),
+        ({"optional": ("jti", "exp")}, "optional may name jti alone"),
+        ({"optional": "jti", "single_use": True}, "optional is not for single_use"),
+        ({"optional": "jti", "revocable": True}, "optional is not for single_use"),
         ({"claims": int}, "claims"),
     ],
 )
@@ -84,6 +92,25 @@ def test_replace_changes_what_it_is_told_and_keeps_the_rest():
     renamed = presets.MAGIC_LINK.replace(name="sign-in", leeway=timedelta(0))
     assert (renamed.typ, renamed.single_use, renamed.leeway) == ("sign-in+jwt", True, timedelta(0))
     assert access.replace(name="b").audience == ("api",)
+    assert access.required == {"sub"}
+
+
+def test_what_may_be_missing_stays_so_in_a_replacement():
+    foreign = Purpose("foreign", lifetime=MINUTE, typ="JWT", optional=["jti"])
+    assert foreign.replace(audience="api").optional == {"jti"}
+    assert foreign != Purpose("foreign", lifetime=MINUTE, typ="JWT")
+
+
+def test_replace_can_ask_for_other_claims_and_give_them_a_type():
+    purpose = presets.ACCESS.replace(required=("sub", "client_id"), claims=Client)
+    assert purpose.required == {"sub", "client_id"}
+    assert purpose.claims is Client
+    assert purpose.codec.decode({"client_id": "web"}) == Client("web")
+    assert purpose.replace(audience="api").claims is Client
+    assert purpose.replace(required=()).required == frozenset()
+    assert purpose.replace(claims=dict).claims is dict
+    with pytest.raises(ConfigurationError, match="claims"):
+        presets.ACCESS.replace(claims=int)
 
 
 @pytest.mark.parametrize("name", presets.__all__)

@@ -33,8 +33,8 @@ NO_SCOPES: frozenset[str] = frozenset()
 
 RegisteredClaims = tuple[str, str | None, tuple[str, ...], str, float, float | None, float, frozenset[str]]
 """The registered claims of a token, each of the right type: issuer, subject, audience, id, issued at, not before,
-expires at, scopes. Instants are seconds since the epoch. A plain tuple: every token has one, and a record with named
-fields takes ten times as long to make."""
+expires at, scopes. Instants are seconds since the epoch; an id that is missing is empty. A plain tuple: every token has
+one, and a record with named fields takes ten times as long to make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,25 @@ class ClaimRules:
 
     @classmethod
     def of(
-        cls, *, audience: Collection[str], required: Collection[str], leeway: float, max_age: float | None
+        cls,
+        *,
+        audience: Collection[str],
+        required: Collection[str],
+        optional: Collection[str] = (),
+        leeway: float,
+        max_age: float | None,
     ) -> "ClaimRules":
-        """The rules of a purpose that requires these claims beside the ones that always must be present."""
-        needed = (*ALWAYS, *(("aud",) if audience else ()), *sorted(required))
+        """The rules of a purpose that requires these claims beside the ones that always must be present.
+
+        Args:
+            audience: Who we are.
+            required: Claims that must be present, too.
+            optional: Those that need not be, although they always have to.
+            leeway: Seconds by which clocks may differ.
+            max_age: Seconds since `iat` after which a token is refused; None: no limit.
+        """
+        always = (name for name in ALWAYS if name not in optional)
+        needed = (*always, *(("aud",) if audience else ()), *sorted(required))
         return cls(frozenset(audience), needed, leeway, max_age)
 
 
@@ -83,7 +98,7 @@ def take_registered(claims: dict[str, Any], rules: ClaimRules, /, *, issuer: str
     expires_at = _instant(take("exp"), "exp")
     issued_at = _instant(take("iat"), "iat")
     not_before = _instant(take("nbf"), "nbf") if "nbf" in claims else None
-    token_id = _text(take("jti"), "jti")
+    token_id = _text(take("jti"), "jti") if "jti" in claims else ""
     subject = _text(take("sub"), "sub") if "sub" in claims else None
     scopes = _scopes(take("scope")) if "scope" in claims else NO_SCOPES
     return issuer, subject, audience, token_id, issued_at, not_before, expires_at, scopes

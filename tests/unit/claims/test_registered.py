@@ -36,6 +36,17 @@ def test_a_missing_claim_is_named(name):
     assert (caught.value.reason, caught.value.claim) == (Reason.CLAIM_MISSING, name)
 
 
+def test_an_optional_id_may_be_missing_and_is_looked_at_if_it_is_there():
+    wanted = ClaimRules.of(audience=(), required=(), optional=("jti",), leeway=0, max_age=None)
+    without = {name: value for name, value in GOOD.items() if name != "jti"}
+    assert take_registered(dict(without), wanted, issuer="https://i")[3] == ""
+    assert take_registered(dict(GOOD), wanted, issuer="https://i")[3] == "1"
+    for bad in ("", 5, None):
+        with pytest.raises(ClaimError) as caught:
+            take_registered({**without, "jti": bad}, wanted, issuer="https://i")
+        assert (caught.value.reason, caught.value.claim) == (Reason.CLAIM_INVALID, "jti")
+
+
 @pytest.mark.parametrize("issuer", ["https://i/", "HTTPS://I", "", None, 7, ["https://i"], {"a": 1}])
 def test_the_issuer_is_compared_whole(issuer):
     with pytest.raises(ClaimError) as caught:

@@ -10,7 +10,18 @@ from typing import Protocol
 
 from mintkey.errors import Reason
 
-__all__ = ["BackendDegraded", "Event", "Hook", "Minted", "Rejected", "Revoked", "Spent", "Verified", "emit"]
+__all__ = [
+    "BackendDegraded",
+    "Event",
+    "Hook",
+    "Minted",
+    "Rejected",
+    "ReuseDetected",
+    "Revoked",
+    "Spent",
+    "Verified",
+    "emit",
+]
 
 _log = logging.getLogger("mintkey")
 
@@ -62,9 +73,24 @@ class Rejected(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revoked(Event):
-    """A token, an id or everything of a subject was revoked; `what` is `token`, `id` or `subject`."""
+    """Something was revoked; `what` is `token`, `id`, `subject` (all that it has) or `family` (of refresh tokens)."""
 
     what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReuseDetected(Event):
+    """A refresh token came again after it was replaced: two hold what one should, and its family is revoked now.
+
+    Told once a family, by the call that revoked it, in addition to `Rejected`.
+
+    Example:
+        ```python
+        def alarm(event: Event) -> None:
+            if isinstance(event, ReuseDetected):
+                pager.notify(f"a token of {event.purpose} was stolen, or a client keeps old ones")
+        ```
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

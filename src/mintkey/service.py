@@ -26,15 +26,13 @@ from mintkey.reading import template_of
 from mintkey.replay.base import ReplayStore
 from mintkey.tokens import MintedToken, MintRequest, minted
 from mintkey.verifier import TokenVerifier
+from mintkey.workings import ServiceWorkings, Unsigned
 
 __all__ = ["TokenService"]
 
 C = TypeVar("C")
 
 _log = logging.getLogger("mintkey")
-
-_Unsigned = tuple[bytes, str, float]
-"""What is to be signed, its `jti` and its `exp`."""
 
 _KEPT_HEADERS = 256
 """Header segments kept: one for each key that signs and each type, so a handful."""
@@ -94,6 +92,18 @@ class TokenService(TokenVerifier):
         self._headers: dict[tuple[str, str], bytes] = {}
         self._forms: PurposeTable[Form[Any]] = PurposeTable(
             lambda purpose: Form(purpose, template_of(purpose, issuer=issuer))
+        )
+        self.workings: ServiceWorkings = ServiceWorkings(
+            issuer=issuer,
+            keys=keys,
+            replay=replay,
+            clock=self._clock,
+            pace=self._pace,
+            openings=self._openings,
+            authentic=self._authentic,
+            write=self._written,
+            finish=self._signed,
+            tell=self._tell,
         )
 
     @classmethod
@@ -215,7 +225,7 @@ class TokenService(TokenVerifier):
         if pace.free < 0 and pace.is_over():
             await pace.rest()
         key = grant.key
-        unsigned = self._written(draft, purpose, key, headers)
+        unsigned = self._written(draft, purpose, key, headers, self._time())
         token = self._signed(unsigned, await key.sign(unsigned[0]), purpose, key)
         if self._hooks:
             self._tell(Minted(purpose=purpose.name, key_id=token.key_id))
@@ -326,18 +336,18 @@ class TokenService(TokenVerifier):
     async def _mint_batch(self, purpose: Purpose[Any], drafts: list[Draft], key: SigningKey) -> list[MintedToken]:
         if self._pace.is_over():
             await self._pace.rest()
-        unsigned = [self._written(draft, purpose, key, None) for draft in drafts]
+        unsigned = [self._written(draft, purpose, key, None, self._time()) for draft in drafts]
         signatures = await sign_all(key, [signing_input for signing_input, _, _ in unsigned])
         return [self._signed(one, signature, purpose, key) for one, signature in zip(unsigned, signatures, strict=True)]
 
     def _written(
-        self, draft: Draft, purpose: Purpose[Any], key: SigningKey, headers: Mapping[str, object] | None
-    ) -> _Unsigned:
+        self, draft: Draft, purpose: Purpose[Any], key: SigningKey, headers: Mapping[str, object] | None, now: float
+    ) -> Unsigned:
         token_id = draft[3] or ids.new_id()
-        payload, expires_at = payload_of(draft, token_id, self._time())
+        payload, expires_at = payload_of(draft, token_id, now)
         return compose(self._header(purpose, key, headers), payload), token_id, expires_at
 
-    def _signed(self, unsigned: _Unsigned, signature: bytes, purpose: Purpose[Any], key: SigningKey) -> MintedToken:
+    def _signed(self, unsigned: Unsigned, signature: bytes, purpose: Purpose[Any], key: SigningKey) -> MintedToken:
         signing_input, token_id, expires_at = unsigned
         token = assemble(signing_input, signature)
         if len(token) > self._max_token_bytes:

@@ -10,8 +10,11 @@ import sys
 import pytest
 
 import mintkey
+import mintkey.integrations.httpx
 import mintkey.jose
 import mintkey.keys
+import mintkey.oauth
+import mintkey.refresh
 import mintkey.replay
 import mintkey.testing
 
@@ -36,7 +39,19 @@ def test_the_root_offers_exactly_what_is_documented():
     assert sorted(mintkey.__all__) == sorted(ROOT_NAMES)
 
 
-@pytest.mark.parametrize("room", [mintkey, mintkey.keys, mintkey.replay, mintkey.jose, mintkey.testing], ids=str)
+ROOMS = [
+    mintkey,
+    mintkey.integrations.httpx,
+    mintkey.jose,
+    mintkey.keys,
+    mintkey.oauth,
+    mintkey.refresh,
+    mintkey.replay,
+    mintkey.testing,
+]
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=str)
 def test_every_offered_name_exists_and_is_documented(room):
     for name in room.__all__:
         value = getattr(room, name)

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 import mintkey
+import mintkey.http
 import mintkey.integrations.httpx
 import mintkey.jose
 import mintkey.keys
@@ -41,6 +42,7 @@ def test_the_root_offers_exactly_what_is_documented():
 
 ROOMS = [
     mintkey,
+    mintkey.http,
     mintkey.integrations.httpx,
     mintkey.jose,
     mintkey.keys,

@@ -4,7 +4,7 @@ import pytest
 
 from mintkey.replay.memory import MemoryReplayStore
 from mintkey.testing import FaultyReplayStore
-from mintkey.testing.contracts.replay_harness import cut_offs_of
+from mintkey.testing.contracts.replay_harness import cut_offs_of, joint_looks_of
 from tests.support.replay_harness import MemoryReplayHarness
 
 
@@ -14,8 +14,9 @@ async def test_a_backend_whose_time_is_ours_need_not_tell_how_long_a_mark_lives(
             await harness.life_left("key")
 
 
-def test_cut_offs_are_tested_only_where_there_are_any() -> None:
+@pytest.mark.parametrize("capability", [cut_offs_of, joint_looks_of])
+def test_a_capability_is_tested_only_where_there_is_one(capability) -> None:
     store = MemoryReplayStore()
-    assert cut_offs_of(store) is store
+    assert capability(store) is store
     with pytest.raises(pytest.skip.Exception):
-        cut_offs_of(FaultyReplayStore(MemoryReplayStore()))
+        capability(FaultyReplayStore(MemoryReplayStore()))

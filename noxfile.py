@@ -31,10 +31,13 @@ def _runs(version: str) -> bool:
 _show_pyenv_interpreters()
 
 # What takes longest is done on one interpreter for all, the newest one here: tracing every line, and the tests of which
-# each is many processes or many thousand schedules. Of these, the large ones are not traced.
+# each is many processes or many thousand schedules. Of these, the large ones are not traced. Real servers and generated
+# cases are for the oldest one, too: what works on both ends does so between them.
+OLDEST = next(filter(_runs, PYTHONS), PYTHONS[0])
 NEWEST = next(filter(_runs, reversed(PYTHONS)), PYTHONS[0])
 LARGE = ("tests/benchmarks", "tests/docs", "tests/fleet", "tests/interop", "tests/simulation")
-ONCE = (*LARGE, "tests/concurrency")
+ONCE = (*LARGE, "tests/concurrency", "tests/unit/cli/test_process.py")
+TWICE = (*ONCE, "tests/integration", "tests/properties", "tests/security")
 
 # More workers than cores: many tests wait for servers, or for time to pass. Each worker has servers of its own.
 WORKERS = str(min(8, 2 * (os.cpu_count() or 1) + 1))
@@ -90,8 +93,8 @@ def tests(session: nox.Session) -> None:
     if session.posargs:
         session.run(*runner, *session.posargs, env=env)
         return
-    left_out = LARGE if is_newest else ONCE
-    session.run(*runner, "-n", WORKERS, *(f"--ignore={folder}" for folder in left_out), env=env)
+    left_out = LARGE if is_newest else ONCE if session.python == OLDEST else TWICE
+    session.run(*runner, "-n", WORKERS, "--dist=worksteal", *(f"--ignore={path}" for path in left_out), env=env)
     if is_newest:
         session.run("pytest", "-n", "3", *LARGE, env=env)
 

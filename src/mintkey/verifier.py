@@ -18,7 +18,7 @@ from mintkey.errors import (
     MintkeyError,
     PurposeMismatchError,
 )
-from mintkey.events import BackendDegraded, Event, Hook, Rejected, Revoked, Spent, Verified, emit
+from mintkey.events import Announcing, BackendDegraded, Event, Hook, Rejected, Revoked, Spent, Verified, emit
 from mintkey.jose.compact import HeaderCache, authenticate, split
 from mintkey.jose.header import Header, read_own_header, same_typ
 from mintkey.keys.at_hand import keys_of
@@ -93,6 +93,8 @@ class TokenVerifier:
         self._known_headers = HeaderCache()
         self._pace = Pace()
         self._templates: PurposeTable[ClaimsTemplate] = PurposeTable(self._template_for)
+        if self._hooks and isinstance(keys, Announcing):
+            keys.announce_to(self._hooks, of=self)
 
     async def peek(self, token: str, purpose: Purpose[C], /, *, scopes: Collection[str] = _NO_SCOPES) -> PeekedToken[C]:
         """Every check, nothing spent: what a GET handler calls, so that link scanners spend nothing.

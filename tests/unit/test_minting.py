@@ -406,11 +406,12 @@ async def test_hooks_are_told_how_many(mintkey_clock):
     keys = MemoryKeyProvider(policy=RotationPolicy(max_mints=2000), clock=mintkey_clock)
     tokens = TokenService(issuer="i", keys=keys, clock=mintkey_clock, hooks=[events.append])
     minted = await tokens.mint_many(LOGIN, requests(4500))
-    assert {type(event) for event in events} == {Minted}
     told: Counter[str] = Counter()
     for event in events:
-        told[event.key_id] += event.count
+        if isinstance(event, Minted):
+            told[event.key_id] += event.count
     assert told == Counter(token.key_id for token in minted)
+    assert [type(event).__name__ for event in events if not isinstance(event, Minted)] == ["Rotated", "Rotated"]
     events.clear()
     await tokens.mint_many(LOGIN, [])
     assert events == []

@@ -14,6 +14,7 @@ import anyio
 
 from mintkey.clock import Clock, SystemClock
 from mintkey.errors import ConfigurationError, KeyNotFoundError, KeyProviderError, MintkeyError, Reason
+from mintkey.events import Hook
 from mintkey.flight import Detached, SingleFlight
 from mintkey.health import Check
 from mintkey.jose.jwk import check_kid
@@ -127,21 +128,12 @@ class RotatingKeyProvider(Resource):
         store_clock = StoreClock(clock, bound=max_clock_skew, ring=ring)
         access = RingAccess(store, ring, sealer=sealer)
         self._keeper = RingKeeper(
-            access,
-            self._keychain,
-            policy=policy,
-            clock=clock,
-            store_clock=store_clock,
-            fresh_for=refresh_interval / 2,
+            access, self._keychain, policy=policy, clock=clock, store_clock=store_clock, fresh_for=refresh_interval / 2
         )
         self.workings: RingWorkings = RingWorkings(access, self._keeper, self._keychain, self._tasks, policy, clock)
         self._watch = RingWatch(store, ring, self._keeper, self._tasks)
         self._freshness = Freshness(
-            self._keeper,
-            self._tasks,
-            clock=clock,
-            refresh_interval=refresh_interval,
-            outage_tolerance=outage_tolerance,
+            self._keeper, self._tasks, clock=clock, refresh_interval=refresh_interval, outage_tolerance=outage_tolerance
         )
         self._mints = MintCounter(self.workings)
         self._advancing = SingleFlight(self._tasks, self._advance)
@@ -309,6 +301,10 @@ class RotatingKeyProvider(Resource):
         which this machine's clock is ahead of the store's. And whatever the store says of itself.
         """
         return await self._probe.checks()
+
+    def announce_to(self, hooks: Sequence[Hook], /, *, of: object) -> None:
+        """Tell these hooks of rotations and of revoked keys, for as long as their owner lives."""
+        self._keeper.news.announce_to(hooks, of=of)
 
     async def _resolve_with_care(self, kid: str) -> VerificationKey:
         if check_kid(kid):  # what no key of ours can be called is not worth a look at anything

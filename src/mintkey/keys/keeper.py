@@ -20,6 +20,7 @@ from mintkey.keys.access import RingAccess
 from mintkey.keys.base import KeyMaterial, StoredRing
 from mintkey.keys.keychain import Keychain
 from mintkey.keys.merge import merge
+from mintkey.keys.news import KeyNews
 from mintkey.keys.policy import RotationPolicy
 from mintkey.keys.ring import Intent, Ring, RingVersion, apply, change_due_at, keys_needed, plan
 from mintkey.keys.snapshot import NO_VERIFIERS, Snapshot, prepare_verifiers
@@ -68,6 +69,7 @@ class RingKeeper:
         snapshot: What this process knows; None before the first look.
         failure: Why the last look failed; None if it did not.
         failed_at: When it failed, in monotonic seconds.
+        news: Tells of rotations and revocations that a look or a change brings.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class RingKeeper:
         self.snapshot: Snapshot | None = None
         self.failure: MintkeyError | None = None
         self.failed_at: float = -inf
+        self.news: KeyNews = KeyNews(access.ring)
         self._uncountable: frozenset[str] = frozenset()
 
     async def refresh(self) -> Snapshot:
@@ -175,7 +178,7 @@ class RingKeeper:
             ring = self._joined(stored, theirs, now)
             if ring == theirs:
                 # Known from now on, whatever becomes of a change: a custodian that is away must not hide a revocation.
-                snapshot = await self._adopt(stored, ring, looked_at)
+                snapshot = await self._adopt(stored, ring, looked_at, is_own=False)
                 if intent is None and edit is None and not self._uncountable:
                     return _Try(snapshot=snapshot)
             else:
@@ -208,7 +211,7 @@ class RingKeeper:
         self._keychain.used(materials)
         uncountable = self._uncountable
         with self._noting_failure():
-            snapshot = await self._adopt(written, after, looked_at)
+            snapshot = await self._adopt(written, after, looked_at, is_own=True)
         for kid in uncountable:
             # Processes that did not look yet still sign with it: leave nothing that the store could grant them.
             with suppress(MintkeyError):
@@ -216,7 +219,7 @@ class RingKeeper:
         dropped = tuple(version.material for version in before.versions if after.find(version.kid) is None)
         return _Try(snapshot=snapshot, dropped=dropped)
 
-    async def _adopt(self, stored: StoredRing | None, ring: Ring, looked_at: float) -> Snapshot:
+    async def _adopt(self, stored: StoredRing | None, ring: Ring, looked_at: float, *, is_own: bool) -> Snapshot:
         before = self.snapshot
         verifiers = await prepare_verifiers(
             ring, NO_VERIFIERS if before is None else before.verifiers, self._keychain, name=self._access.ring
@@ -234,6 +237,7 @@ class RingKeeper:
         in_use = (v.kid for v in ring.versions if v.still_to_retire or v.material.public_jwk is None)
         self._keychain.close_all_but(frozenset(in_use))
         self._uncountable &= {snapshot.signing_kid}
+        self.news.compare(None if before is None else before.ring, ring, is_own=is_own)
         return snapshot
 
     def _read(self, stored: StoredRing | None) -> Ring:

@@ -1,7 +1,10 @@
 """The command line, `mintkey`: keys, tokens, the public key set, a doctor and a demonstration.
 
 Results go to stdout, everything else to stderr. `--json` after a command makes both of them JSON: the result as one
-line on stdout, an error as one line `{"error": {"reason": …, "message": …, "retryable": …}}` on stderr.
+line on stdout (one for each token of `token mint --count`), an error as one line `{"error": {"reason": …, "message": …,
+"retryable": …}}` on stderr; questions are not asked and bars are not drawn then.
+
+`mintkey --install-completion` has the shell complete commands, options, presets and the kids of the ring.
 
 | exit code | meaning |
 |---|---|

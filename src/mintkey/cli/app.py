@@ -1,6 +1,5 @@
 """The command `mintkey` and what it is made of."""
 
-import logging
 from typing import Annotated
 
 import typer
@@ -24,6 +23,7 @@ app: typer.Typer = typer.Typer(
     "MINTKEY_ROTATE_EVERY, MINTKEY_MAX_MINTS, MINTKEY_PREVIOUS_TTL, MINTKEY_PUBLISH_AHEAD, MINTKEY_REFRESH_INTERVAL, "
     "MINTKEY_OUTAGE_TOLERANCE and MINTKEY_MAX_CLOCK_SKEW must be those of the application; `mintkey doctor` shows "
     "what is in force. Exit codes: 0 done, 1 token refused, 2 usage or configuration, 3 backend.",
+    context_settings={"help_option_names": ["-h", "--help"]},
     invoke_without_command=True,
     pretty_exceptions_enable=False,
 )
@@ -48,6 +48,4 @@ def _root(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    # Commands say on stderr what went wrong, in one line and once; without this the library would too.
-    logging.getLogger("mintkey").addHandler(logging.NullHandler())
     show_help(context)

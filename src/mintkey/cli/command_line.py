@@ -1,5 +1,6 @@
 """The outermost command: whatever happens inside, it ends with an exit code and at most one line on stderr."""
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,9 @@ from typer.core import TyperGroup
 from mintkey.cli.outcome import ExitCode, outcome_of
 
 __all__ = ["CommandLine"]
+
+_TYPER_REFUSES = 1
+"""How typer ends where it does not know the shell. Our 1 says that a token was refused, and is raised."""
 
 
 class CommandLine(TyperGroup):
@@ -39,6 +43,8 @@ class CommandLine(TyperGroup):
             SystemExit: Always, in standalone mode.
         """
         given = sys.argv[1:] if args is None else list(args)
+        # Commands say on stderr what went wrong, in one line and once; without this the library would too.
+        logging.getLogger("mintkey").addHandler(logging.NullHandler())
         try:
             code = super().main(
                 args=given,
@@ -53,10 +59,10 @@ class CommandLine(TyperGroup):
             if not standalone_mode or (outcome.is_mistake and sys.flags.dev_mode):
                 raise
             outcome.report(as_json="--json" in given)
-            code = outcome.code
+            sys.exit(outcome.code)
         if not standalone_mode:
             return code
-        sys.exit(code)
+        sys.exit(ExitCode.USAGE if code == _TYPER_REFUSES else code)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was chosen; a reader that went away ends it quietly.

@@ -6,12 +6,14 @@ from typing import Annotated
 import typer
 
 from mintkey.cli import ring_view
+from mintkey.cli.completion import complete_kid
 from mintkey.cli.keys_change import prune, revoke, rewrap, rotate, seal_key
 from mintkey.cli.keys_copy import copy
 from mintkey.cli.kids import KidCommand, find_version
 from mintkey.cli.moments import now
 from mintkey.cli.options import JsonOption, KidArgument, RingOption, StoreOption, show_help
-from mintkey.cli.render import stdout
+from mintkey.cli.render import show_facts, stdout
+from mintkey.cli.ring_outlook import look_ahead, next_rotation, with_rotation
 from mintkey.cli.settings import ring_settings
 from mintkey.cli.shapes import print_json, version_as_json, whole_version_as_json
 from mintkey.cli.store import with_keys
@@ -31,15 +33,19 @@ keys.callback()(show_help)
 
 @keys.command("list")
 def list_versions(*, store: StoreOption = None, ring: RingOption = None, as_json: JsonOption = False) -> None:
-    """Show the versions of the key: which one signs, which one is next, how long old ones verify."""
-    versions = _versions(store, ring)
+    """Show the versions of the key: which one signs, which one is next and when, how long old ones verify."""
+    settings = ring_settings(store=store, ring=ring)
+    ahead = with_keys(settings, look_ahead)
     if as_json:
-        print_json({"keys": [version_as_json(version) for version in versions]})
+        rotates_at = None if ahead.rotates_at is None else ahead.rotates_at.isoformat()
+        print_json({"keys": [version_as_json(version) for version in ahead.versions], "rotates_at": rotates_at})
         return
-    console = stdout()
-    ring_view.show_table(console, versions)
+    console, policy, at = stdout(), settings.policy, now()
+    ring_view.show_table(console, ahead.versions)
     console.print()
-    ring_view.show_time_line(console, versions, now=now())
+    ring_view.show_time_line(console, with_rotation(ahead, previous_ttl=policy.previous_ttl, now=at), now=at)
+    console.print()
+    show_facts(console, {"next rotation": next_rotation(ahead, policy, now=at)})
 
 
 @keys.command(cls=KidCommand)
@@ -60,7 +66,12 @@ def export(
     *,
     pem: Annotated[
         str | None,
-        typer.Option(metavar="KID", help="One version as PEM instead, for whoever reads no JWKs.", show_default=False),
+        typer.Option(
+            metavar="KID",
+            help="One version as PEM instead, for whoever reads no JWKs.",
+            show_default=False,
+            autocompletion=complete_kid,
+        ),
     ] = None,
     store: StoreOption = None,
     ring: RingOption = None,

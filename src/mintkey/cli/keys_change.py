@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from mintkey.cli import durations
 from mintkey.cli.kids import find_version
 from mintkey.cli.options import JsonOption, KidArgument, RingOption, StoreOption, YesOption
 from mintkey.cli.render import show_done
@@ -16,6 +15,7 @@ from mintkey.cli.store import with_keys
 from mintkey.keys.base import KeyState, KeyVersion
 from mintkey.keys.engine import RotatingKeyProvider
 from mintkey.keys.sealing import Sealer
+from mintkey.settings import durations
 
 __all__ = ["prune", "revoke", "rewrap", "rotate", "seal_key"]
 
@@ -25,7 +25,7 @@ def rotate(
 ) -> None:
     """Let the next version sign from now on; the one before it keeps verifying for MINTKEY_PREVIOUS_TTL (1d)."""
     settings = ring_settings(store=store, ring=ring)
-    confirm("Rotate the key now?", is_agreed=yes, otherwise="nothing was rotated")
+    confirm("Rotate the key now?", is_agreed=yes, otherwise="nothing was rotated", as_json=as_json)
     version = with_keys(settings, RotatingKeyProvider.rotate)
     if as_json:
         print_json(version_as_json(version))
@@ -51,6 +51,7 @@ def revoke(
         f"Revoke {version.kid} ({version.state})? All its tokens are refused at once.",
         is_agreed=yes,
         otherwise="nothing was revoked",
+        as_json=as_json,
     )
 
     async def work(provider: RotatingKeyProvider) -> Sequence[KeyVersion]:

@@ -8,13 +8,14 @@ import anyio
 import typer
 
 from mintkey.cli.options import JsonOption, RingOption, StoreOption
-from mintkey.cli.redaction import redacted
+from mintkey.cli.progress import Progress, progress
 from mintkey.cli.render import show_done, show_facts, stdout
 from mintkey.cli.settings import Settings, read_sealer, ring_settings
 from mintkey.cli.shapes import print_json
 from mintkey.cli.store import Place, find_place, keys_at, open_place
 from mintkey.errors import ConfigurationError
 from mintkey.keys.copying import Copied, copy_ring
+from mintkey.settings.redaction import redacted
 
 __all__ = ["copy"]
 
@@ -46,7 +47,8 @@ def copy(
     if source.database is not None and not source.database.exists():
         raise ConfigurationError("--store holds no ring that could be copied")
     target = _target(settings, source, to, to_seal_keys_from)
-    copied = anyio.run(_copy, settings, source, target)
+    with progress("copying", is_wanted=not as_json) as tell:
+        copied = anyio.run(_copy, settings, source, target, tell)
     if as_json:
         print_json({"versions": copied.versions, "added": copied.added, "revision": copied.revision})
         return
@@ -55,9 +57,9 @@ def copy(
     show_facts(stdout(), {"ring": settings.ring, "from": redacted(source.url), "to": redacted(target.url)})
 
 
-async def _copy(settings: Settings, source: Place, target: Place) -> Copied:
+async def _copy(settings: Settings, source: Place, target: Place, tell: Progress) -> Copied:
     async with keys_at(settings, source) as here, keys_at(settings, target) as there:
-        return await copy_ring(here, there, max_mints=settings.policy.max_mints)
+        return await copy_ring(here, there, max_mints=settings.policy.max_mints, progress=tell)
 
 
 def _target(settings: Settings, source: Place, to: str, variable: str) -> Place:

@@ -37,6 +37,14 @@ class KidCommand(TyperCommand):
         others = [argument for index, argument in enumerate(args) if index not in kids]
         return super().parse_args(ctx, [*others, "--", *(args[index] for index in kids)] if kids else args)
 
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """What can stand here. Where no option begins like that, a kid may."""
+        offered: list[Any] = super().shell_complete(ctx, incomplete)
+        if not offered and incomplete.startswith("-"):
+            arguments = (param for param in self.params if param.param_type_name == "argument")
+            offered = [item for argument in arguments for item in argument.shell_complete(ctx, incomplete)]
+        return offered
+
 
 def _is_no_option(argument: str) -> bool:
     if argument.startswith("--"):

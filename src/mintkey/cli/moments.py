@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from mintkey.cli import durations
 from mintkey.clock import SystemClock, from_timestamp
+from mintkey.settings import durations
 
 __all__ = ["moment", "now"]
 

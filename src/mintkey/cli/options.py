@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from mintkey.cli.completion import complete_kid, complete_purpose
+
 __all__ = [
     "AudienceOption",
     "IssuerOption",
@@ -30,6 +32,7 @@ PurposeArgument = Annotated[
         help="magic-link, email-verify, password-reset, payment-approval, access, refresh, service, or a name of your "
         "own.",
         show_default=False,
+        autocompletion=complete_purpose,
     ),
 ]
 StoreOption = Annotated[
@@ -53,9 +56,10 @@ KidArgument = Annotated[
         metavar="KID",
         help="The key id, or how it begins: at least 6 characters that no other version begins with.",
         show_default=False,
+        autocompletion=complete_kid,
     ),
 ]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; --json never does.")]
 IssuerOption = Annotated[
     str | None, typer.Option(metavar="TEXT", help="The iss of your tokens. [MINTKEY_ISSUER]", show_default=False)
 ]

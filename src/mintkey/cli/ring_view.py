@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mintkey.cli import durations
 from mintkey.cli.moments import moment
 from mintkey.cli.render import Glyphs, glyphs, show_facts
 from mintkey.keys.base import KeyState, KeyVersion
+from mintkey.settings import durations
 
 __all__ = ["bar", "show_table", "show_time_line", "show_version", "state_at"]
 

@@ -1,22 +1,19 @@
 """What the operator set, in options or in `MINTKEY_*`; every mistake is named, all of them at once."""
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from mintkey.cli.lookup import Lookup, variable_of
 from mintkey.errors import ConfigurationError
-from mintkey.jose.algorithms import SPECS
 from mintkey.keys.base import Algorithm
 from mintkey.keys.policy import RotationPolicy
 from mintkey.keys.sealing import Sealer
+from mintkey.settings import table
+from mintkey.settings.lookup import Lookup, find
+from mintkey.settings.texts import read_seal_keys, seal_keys_in
 
 __all__ = ["Settings", "read_sealer", "read_settings", "ring_settings"]
-
-_COUNT = re.compile(r"[1-9][0-9]{0,17}")
-_ZERO = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +77,8 @@ def read_settings(
 ) -> Settings:
     """The settings; an option wins over its variable, and an empty variable counts as not set.
 
+    A variable `MINTKEY_<NAME>_FILE` names a file that holds the value, as it does for applications.
+
     Args:
         environ: The environment variables.
         problems: What is wrong is added here; the settings are fit for use if nothing was.
@@ -91,19 +90,19 @@ def read_settings(
         needs_issuer: Whether the command cannot do without an issuer.
     """
     lookup = Lookup(environ, problems)
-    seal_keys = _split(lookup.text("seal_keys"))
+    seal_keys = seal_keys_in(lookup.value(table.SEAL_KEYS))
     settings = Settings(
-        store=lookup.text("store", store),
-        ring=lookup.text("ring", ring) or "default",
-        issuer=lookup.text("issuer", issuer) or "",
+        store=lookup.value(table.STORE, store),
+        ring=lookup.value(table.RING, ring),
+        issuer=lookup.value(table.ISSUER, issuer),
         audience=_audience(lookup, audience or ()),
-        lifetime=lookup.duration("lifetime", lifetime, default=None),
-        algorithm=_algorithm(lookup),
+        lifetime=lookup.value(table.LIFETIME, lifetime),
+        algorithm=lookup.value(table.ALGORITHM),
         policy=_policy(lookup),
-        refresh_interval=lookup.duration("refresh_interval", default=timedelta(seconds=5)),
-        outage_tolerance=lookup.duration("outage_tolerance", default=timedelta(minutes=10)),
-        max_clock_skew=lookup.duration("max_clock_skew", default=timedelta(seconds=5), words={"0": _ZERO}),
-        sealer=_sealer(environ, problems),
+        refresh_interval=lookup.value(table.REFRESH_INTERVAL),
+        outage_tolerance=lookup.value(table.OUTAGE_TOLERANCE),
+        max_clock_skew=lookup.value(table.MAX_CLOCK_SKEW),
+        sealer=Sealer(seal_keys) if seal_keys else None,
         seal_keys=len(seal_keys),
         origins=lookup.origins,
     )
@@ -113,59 +112,35 @@ def read_settings(
 
 
 def read_sealer(environ: Mapping[str, str], variable: str, /) -> Sealer | None:
-    """The sealer of the seal keys in a variable of any name; None if it is not set.
+    """The sealer of the seal keys in a variable of any name, or in the file that it names with `_FILE` behind it.
+
+    None if neither is set.
 
     Raises:
         ConfigurationError: They cannot be used; the message names the variable and quotes nothing (`configuration`).
     """
-    keys = _split(environ.get(variable))
-    try:
-        return Sealer(keys) if keys else None
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{variable} cannot be used: {error}") from None
+    found = find(environ, variable)
+    if found is None:
+        return None
+    problem = found.problem
+    if problem is None:
+        try:
+            return Sealer(seal_keys_in(read_seal_keys(found.text)))
+        except ValueError as error:
+            problem = str(error)
+    raise ConfigurationError(f"{found.label} {problem}")
 
 
 def _audience(lookup: Lookup, given: Sequence[str]) -> tuple[str, ...]:
-    text = lookup.text("audience", "" if "" in given else ",".join(given) or None) or ""
-    return tuple(given) or tuple(name for name in map(str.strip, text.split(",")) if name)
-
-
-def _algorithm(lookup: Lookup) -> Algorithm:
-    text = lookup.text("algorithm")
-    for name in SPECS:
-        if name == (text or "EdDSA"):
-            return name
-    lookup.problem("algorithm", f"must be one of {', '.join(SPECS)}")
-    return "EdDSA"
+    found = lookup.value(table.AUDIENCE, "" if "" in given else ",".join(given) or None)
+    return tuple(given) or found  # what was given one by one may have commas in it
 
 
 def _policy(lookup: Lookup) -> RotationPolicy:
     """The policy of the ring. It must be that of the application, or a rotation by hand would end keys too early."""
-    defaults = RotationPolicy()
     return RotationPolicy(
-        every=lookup.duration("rotate_every", default=defaults.every, words={"never": None}),
-        max_mints=_max_mints(lookup),
-        previous_ttl=lookup.duration("previous_ttl", default=defaults.previous_ttl),
-        publish_ahead=lookup.duration("publish_ahead", default=defaults.publish_ahead, words={"0": _ZERO}),
+        every=lookup.value(table.ROTATE_EVERY),
+        max_mints=lookup.value(table.MAX_MINTS),
+        previous_ttl=lookup.value(table.PREVIOUS_TTL),
+        publish_ahead=lookup.value(table.PUBLISH_AHEAD),
     )
-
-
-def _max_mints(lookup: Lookup) -> int | None:
-    text = lookup.text("max_mints")
-    if text is None or _COUNT.fullmatch(text):
-        return None if text is None else int(text)
-    lookup.problem("max_mints", "must be a whole number from 1")
-    return None
-
-
-def _split(text: str | None) -> list[str]:
-    """The seal keys in a text that holds one or several, with commas between them."""
-    return [key.strip() for key in text.split(",")] if text else []
-
-
-def _sealer(environ: Mapping[str, str], problems: list[str]) -> Sealer | None:
-    try:
-        return read_sealer(environ, variable_of("seal_keys"))
-    except ConfigurationError as error:
-        problems.append(str(error))
-        return None

@@ -1,13 +1,16 @@
 """`mintkey token`: mint, verify, peek, revoke and inspect. A token is read from stdin and nowhere else."""
 
 import os
+import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
 from mintkey.cli.claims import read_claims
+from mintkey.cli.completion import complete_purpose
 from mintkey.cli.inspection import inspect
+from mintkey.cli.minting import mint_all
 from mintkey.cli.options import (
     AudienceOption,
     IssuerOption,
@@ -22,6 +25,7 @@ from mintkey.cli.options import (
     TypOption,
     show_help,
 )
+from mintkey.cli.progress import progress
 from mintkey.cli.purposes import PurposeArguments, purpose_of
 from mintkey.cli.render import show_done
 from mintkey.cli.settings import Settings, read_settings
@@ -32,7 +36,7 @@ from mintkey.cli.token_view import show_inspected, show_seen
 from mintkey.errors import ConfigurationError
 from mintkey.purpose import Purpose
 from mintkey.service import TokenService
-from mintkey.tokens import MintedToken, PeekedToken, VerifiedToken
+from mintkey.tokens import MintedToken, MintRequest, PeekedToken, VerifiedToken
 
 __all__ = ["token"]
 
@@ -52,6 +56,9 @@ def mint(
     scope: ScopeOption = None,
     audience: AudienceOption = None,
     lifetime: LifetimeOption = None,
+    count: Annotated[
+        int, typer.Option(metavar="N", min=1, help="So many, each with an id of its own, one a line.")
+    ] = 1,
     single_use: SingleUseOption = False,
     revocable: RevocableOption = False,
     typ: TypOption = None,
@@ -60,7 +67,11 @@ def mint(
     issuer: IssuerOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Mint a token. It alone goes to stdout, so it can be piped."""
+    """Mint a token. It alone goes to stdout, so it can be piped.
+
+    With --count there are many. They are written as they come: if minting ends
+    early, those that are there are good.
+    """
     problems: list[str] = []
     said = PurposeArguments(name=purpose, single_use=single_use, revocable=revocable, typ=typ)
     settings = read_settings(
@@ -77,14 +88,15 @@ def mint(
     claims = read_claims(claim or (), problems)
     ConfigurationError.raise_if(problems)
 
-    async def work(service: TokenService) -> MintedToken:
-        return await service.mint(meant, subject=subject, claims=claims, scopes=scope or (), lifetime=settings.lifetime)
+    request = MintRequest(subject=subject, claims=claims, scopes=scope or (), lifetime=settings.lifetime)
+    # Tokens that run over the terminal show by themselves how far it is.
+    with progress("minting", is_wanted=not (count == 1 or as_json or sys.stdout.isatty())) as tell:
 
-    minted = with_service(settings, work)
-    if as_json:
-        print_json(minted_as_json(minted))
-    else:
-        print(minted)
+        async def work(service: TokenService) -> None:
+            emit = _print_as_json if as_json else _print
+            await mint_all(service, meant, request, count, emit=emit, progress=tell)
+
+        with_service(settings, work)
 
 
 @token.command()
@@ -180,7 +192,12 @@ def revoke(
 def inspect_token(
     purpose: Annotated[
         str | None,
-        typer.Argument(metavar="[PURPOSE]", help="Say whether the typ is that of this purpose.", show_default=False),
+        typer.Argument(
+            metavar="[PURPOSE]",
+            help="Say whether the typ is that of this purpose.",
+            show_default=False,
+            autocompletion=complete_purpose,
+        ),
     ] = None,
     *,
     typ: TypOption = None,
@@ -198,6 +215,17 @@ def inspect_token(
         print_json(inspected_as_json(found))
     else:
         show_inspected(found)
+
+
+def _print(tokens: Sequence[MintedToken]) -> None:
+    # Flushed: whoever reads has them now, and is found to be gone before more are minted for nobody.
+    print(*tokens, sep="\n", flush=True)
+
+
+def _print_as_json(tokens: Sequence[MintedToken]) -> None:
+    for token in tokens:
+        print_json(minted_as_json(token))
+    sys.stdout.flush()
 
 
 def _prepare(

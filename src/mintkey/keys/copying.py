@@ -1,5 +1,6 @@
 """Moving a ring from one store to another while the processes on both go on signing and verifying."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -30,7 +31,14 @@ class Copied:
     revision: int
 
 
-async def copy_ring(source: RotatingKeyProvider, target: RotatingKeyProvider, /, *, max_mints: int | None) -> Copied:
+async def copy_ring(
+    source: RotatingKeyProvider,
+    target: RotatingKeyProvider,
+    /,
+    *,
+    max_mints: int | None,
+    progress: Callable[[int, int], object] | None = None,
+) -> Copied:
     """Make the target know every version that the source knows, so that each accepts what the other one signs.
 
     What the target has already is joined with it, so this may be run again at any time, also after it was interrupted,
@@ -54,6 +62,8 @@ async def copy_ring(source: RotatingKeyProvider, target: RotatingKeyProvider, /,
         source: Where the ring is.
         target: Where it is wanted, with the same `policy`; it need not have been used before.
         max_mints: The cap in the policies of both fleets; None: neither has one, and counts are copied for operators.
+        progress: Told after each version how many are ready to be written to the target, and how many there are. What
+            it raises ends the copy, which may be run again.
 
     Raises:
         ConfigurationError: The source has no ring, `max_mints` is below 1, the target is for keys of the other kind
@@ -74,10 +84,12 @@ async def copy_ring(source: RotatingKeyProvider, target: RotatingKeyProvider, /,
     if max_mints is not None and max_mints < 1:
         raise ConfigurationError("copy_ring: max_mints must be at least 1, or None")
     # A caller who is cancelled does not leave it half done, and if the process dies, the next run goes on.
-    return await target.workings.tasks.run(_copy(source.workings, target.workings, max_mints))
+    return await target.workings.tasks.run(_copy(source.workings, target.workings, max_mints, progress))
 
 
-async def _copy(source: RingWorkings, target: RingWorkings, cap: int | None) -> Copied:
+async def _copy(
+    source: RingWorkings, target: RingWorkings, cap: int | None, progress: Callable[[int, int], object] | None
+) -> Copied:
     found = await source.keeper.refresh()
     if not found.ring.versions:
         raise ConfigurationError(f"copy_ring: the source has no ring {source.access.ring!r}")
@@ -87,9 +99,11 @@ async def _copy(source: RingWorkings, target: RingWorkings, cap: int | None) -> 
     if before.stored is None:
         # A store counts for rings that it has, and the counts have to stand before anybody can sign there.
         before = (await target.keeper.edit(_unchanged)).snapshot
-    for version in moved.versions:
+    for ready, version in enumerate(moved.versions, start=1):
         if not before.ring.knows(version.kid) and not before.mints.get(version.kid):
             await _divide(version, found, source, target, cap)
+        if progress is not None:
+            progress(ready, len(moved.versions))
     after = (await target.keeper.edit(partial(_joined, moved=moved, target=target))).snapshot
     added = sum(before.ring.find(version.kid) is None for version in after.ring.versions)
     return Copied(len(after.ring.versions), added, 0 if after.stored is None else after.stored.revision)

@@ -56,6 +56,11 @@ def test_every_command_has_a_help_that_fits_80_columns(mintkey, command):
     assert max(map(len, result.stdout.splitlines())) <= 80
 
 
+@pytest.mark.parametrize("command", [[], ["keys"], ["keys", "show"], ["token", "mint"]])
+def test_help_has_a_short_name(mintkey, command):
+    assert mintkey(*command, "-h").stdout == mintkey(*command, "--help").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -57,6 +57,28 @@ def test_people_see_a_table_and_a_time_line_in_80_plain_columns(mintkey):
     assert max(map(len, listed.stdout.splitlines())) <= 80
 
 
+def test_everybody_learns_when_the_ring_rotates_next(mintkey, answer, monkeypatch):
+    monkeypatch.setenv("MINTKEY_ROTATE_EVERY", "7d")
+    active = answer("keys", "list")["keys"][1]
+
+    rotates_at = datetime.fromisoformat(answer("keys", "list")["rotates_at"])
+
+    assert rotates_at == datetime.fromisoformat(active["activates_at"]) + timedelta(days=7)
+    shown = mintkey("keys", "list").stdout
+    assert f"  next rotation  {rotates_at:%Y-%m-%d %H:%M:%S} UTC (in 6 d 23 h)\n" in shown
+    signer, successor = (
+        line for line in shown.splitlines() if "█" in line and "legend" not in line and "active  " not in line
+    )
+    assert signer.index("▒") < successor.rindex("█")
+
+
+def test_a_ring_that_rotates_by_hand_alone_has_no_date(mintkey, answer, monkeypatch):
+    monkeypatch.setenv("MINTKEY_ROTATE_EVERY", "never")
+
+    assert answer("keys", "list")["rotates_at"] is None
+    assert mintkey("keys", "list").stdout.endswith("  next rotation  by hand alone\n")
+
+
 def test_rotating_lets_the_successor_sign(mintkey):
     before = json.loads(mintkey("keys", "list", "--json").stdout)["keys"]
 
@@ -100,6 +122,19 @@ def test_a_person_is_asked_and_may_say_no(mintkey, monkeypatch):
     assert refused.stderr == "Rotate the key now? [y/N] nothing was rotated\n"
     assert (agreed.exit_code, agreed.stderr) == (0, "Rotate the key now? [y/N] ")
     assert len(json.loads(mintkey("keys", "list", "--json").stdout)["keys"]) == 3
+
+
+@pytest.mark.parametrize("command", ["rotate", "revoke"])
+def test_a_program_is_never_asked(mintkey, answer, monkeypatch, command):
+    monkeypatch.setattr(stdin, "has_terminal", lambda: True)
+    before = answer("keys", "list")["keys"]
+    kid = [before[0]["kid"]] if command == "revoke" else []
+
+    result = mintkey("keys", command, *kid, "--json", stdin="y\n")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert json.loads(result.stderr)["error"]["message"] == "with --json nobody is asked: give --yes"
+    assert answer("keys", "list")["keys"] == before
 
 
 def test_a_wrong_setting_is_named_before_anybody_is_asked(mintkey, monkeypatch):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from mintkey.keys import Sealer
+from mintkey.keys import MemoryKeyProvider, Sealer
+from mintkey.keys.copying import copy_ring
 
 
 @pytest.fixture
@@ -143,3 +144,14 @@ def test_a_ring_that_is_not_there_cannot_be_copied(mintkey, tmp_path):
 
     assert result.exit_code == 2
     assert "no ring 'another'" in result.stderr
+
+
+async def test_whoever_copies_is_told_how_far_it_is():
+    told = []
+    async with MemoryKeyProvider() as here, MemoryKeyProvider() as there:
+        await here.acquire()
+        await here.rotate()
+
+        await copy_ring(here, there, max_mints=None, progress=lambda *how_far: told.append(how_far))
+
+    assert told == [(1, 3), (2, 3), (3, 3)]

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -113,6 +114,74 @@ def test_a_person_confirms_a_rotation(data_home):
 
     assert (result.returncode, result.stderr) == (0, "Rotate the key now? [y/N] ")
     assert result.stdout.endswith(" signs from now on\n")
+
+
+def seen_by(person):
+    """All that comes to a terminal until nobody can write to it any more."""
+    parts = []
+    with suppress(OSError):  # EIO: the other side is closed
+        while part := os.read(person, 65_536):
+            parts.append(part)
+    os.close(person)
+    return b"".join(parts)
+
+
+def test_who_mints_many_into_a_file_sees_how_far_it_is(data_home, tmp_path, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    person, terminal = os.openpty()
+    with (tmp_path / "tokens").open("wb") as file:
+        process = subprocess.Popen(
+            [*MINTKEY, "token", "mint", "access", "--subject", "20", "--count", "1500"],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=terminal,
+        )
+    with process:
+        os.close(terminal)
+        seen = seen_by(person)
+
+    tokens = (tmp_path / "tokens").read_bytes()
+    assert (process.returncode, tokens.count(b"\n"), tokens.count(b".")) == (0, 1500, 3000)
+    assert b"minting" in seen
+    assert b"1500/1500" in seen
+
+
+def test_minting_ends_when_nobody_reads_any_more(data_home, answer):
+    process = subprocess.Popen(
+        [*MINTKEY, "token", "mint", "access", "--subject", "20", "--count", "1000000"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with process:
+        assert process.stdout.readline().count(b".") == 2
+        process.stdout.close()
+        assert process.wait(60) == 141
+        assert process.stderr.read() == b""
+    assert 1 <= answer("keys", "list")["keys"][1]["mints"] <= 2 * 1024 + 1
+
+
+def test_bash_completes_kids(data_home, answer):
+    kids = {version["kid"] for version in answer("keys", "list")["keys"]}
+    at_tab = """
+        eval "$(_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION=1 mintkey --show-completion bash)"
+        COMP_WORDS=(mintkey keys show ""); COMP_CWORD=3
+        _mintkey_completion mintkey
+        printf '%s\\n' "${COMPREPLY[@]}"
+    """
+    path = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"  # noqa: PTH120 - not resolved: that would leave the venv
+
+    result = subprocess.run(
+        ["bash", "-c", at_tab],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "PATH": path},
+    )
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert set(result.stdout.split()) == kids
 
 
 def test_a_store_that_dies_is_one_line_and_3(run, own_valkey, seal_keys):

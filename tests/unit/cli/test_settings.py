@@ -127,6 +127,28 @@ def test_seal_keys_may_be_in_another_variable():
     assert "hunter2" not in repr(caught.value)
 
 
+def test_a_variable_may_name_the_file_of_a_value(tmp_path):
+    for name, text in {
+        "store": "sqlite:///a.db\n",
+        "seal": f"{Sealer.generate_key()}\n{Sealer.generate_key()}\n",
+    }.items():
+        (tmp_path / name).write_text(text)
+
+    settings, problems = read(
+        {"MINTKEY_STORE_FILE": f"{tmp_path}/store", "MINTKEY_SEAL_KEYS_FILE": f"{tmp_path}/seal"}, lifetime="1m"
+    )
+
+    assert not problems
+    assert (settings.store, settings.seal_keys) == ("sqlite:///a.db", 2)
+    assert (settings.origins["store"], settings.origins["seal_keys"]) == (
+        "MINTKEY_STORE_FILE",
+        "MINTKEY_SEAL_KEYS_FILE",
+    )
+    assert "2 key(s)" in repr(read_sealer({"OTHER_FILE": f"{tmp_path}/seal"}, "OTHER"))
+    with pytest.raises(ConfigurationError, match="OTHER and OTHER_FILE are both set"):
+        read_sealer({"OTHER": "a", "OTHER_FILE": "b"}, "OTHER")
+
+
 def test_a_command_for_rings_hears_of_every_mistake(data_home, monkeypatch):
     monkeypatch.setenv("MINTKEY_ALGORITHM", "none")
     monkeypatch.setenv("MINTKEY_REFRESH_INTERVAL", "soon")

@@ -151,6 +151,18 @@ def test_hostile_stdin_is_refused(mintkey, command, content, reason):
     assert refused(mintkey("token", command, "magic-link", stdin=content)) == reason
 
 
+@pytest.mark.parametrize("command", ["verify", "peek", "revoke", "inspect"])
+def test_of_several_tokens_none_is_taken(mint, mintkey, command):
+    tokens = mint("magic-link", "--count", "2")
+
+    result = mintkey("token", command, "magic-link", stdin=tokens)
+
+    assert refused(result) == "malformed"
+    assert "give one token at a time" in result.stderr
+    for token in tokens.split():
+        assert mintkey("token", "verify", "magic-link", stdin=token).exit_code == 0
+
+
 def test_refusals_are_json_for_programs(mintkey):
     result = mintkey("token", "verify", "access", "--json", stdin="a.b.c")
 

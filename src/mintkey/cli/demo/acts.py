@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import anyio
 
-from mintkey.cli import durations
 from mintkey.cli.demo.stage import LOGIN, POLICY, SESSION, Stage, reason_of
 from mintkey.errors import Reason
 from mintkey.keys.base import KeyState
+from mintkey.settings import durations
 
 __all__ = ["ACTS", "Act", "Played"]
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
 
-from mintkey.cli import durations
 from mintkey.health import Check
+from mintkey.settings import durations
 
 __all__ = ["advice_on", "figure_of", "unit_of"]
 

@@ -16,6 +16,7 @@ from mintkey.cli.doctor.advice import advice_on, figure_of, unit_of
 from mintkey.cli.doctor.examination import Examination, RingState, examine
 from mintkey.cli.doctor.facts import effective, installed
 from mintkey.cli.doctor.notes import notes
+from mintkey.cli.doctor.operator_keys import read_operator_keys
 from mintkey.cli.options import IssuerOption, JsonOption, RingOption, StoreOption
 from mintkey.cli.outcome import ExitCode
 from mintkey.cli.render import glyphs, printable, stdout
@@ -24,6 +25,7 @@ from mintkey.cli.shapes import print_json
 from mintkey.cli.store import find_place
 from mintkey.errors import ConfigurationError
 from mintkey.health import Check, Health
+from mintkey.settings.spelling import misspelt
 
 __all__ = ["doctor"]
 
@@ -49,17 +51,22 @@ def doctor(
     """
     problems: list[str] = []
     settings = read_settings(os.environ, problems, store=store, ring=ring, issuer=issuer)
+    operator_keys = read_operator_keys(os.environ, problems, settings)
     ConfigurationError.raise_if(problems)
     place = find_place(settings)
     found = anyio.run(examine, settings, place)
     packages = installed()
     faster = accelerators(packages)
     report = _Report(
-        settings=list(effective(settings, place)),
+        settings=list(effective(settings, place, operator_keys)),
         found=found,
         packages=packages,
         accelerators=faster,
-        notes=list(notes(settings, place, found, faster)),
+        notes=[
+            *notes(settings, place, found, faster),
+            *operator_keys.notes(),
+            *misspelt(os.environ),
+        ],
     )
     if as_json:
         print_json(_as_json(report))

@@ -1,41 +1,46 @@
 """The effective settings, without anything that is secret, and what is installed."""
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 
 from mintkey._version import __version__
-from mintkey.cli import durations
-from mintkey.cli.redaction import redacted
+from mintkey.cli.doctor.operator_keys import OperatorKeys
 from mintkey.cli.settings import Settings
 from mintkey.cli.store import Place
+from mintkey.settings.table import SETTINGS
 
 __all__ = ["effective", "installed"]
 
-_PACKAGES = ("redis", "hiredis", "sqlalchemy", "aiosqlite", "asyncpg", "cryptography", "joserfc", "pynacl", "orjson")
+_PACKAGES = (
+    *("redis", "hiredis", "sqlalchemy", "aiosqlite", "asyncpg", "cryptography", "joserfc"),
+    *("pynacl", "orjson", "pydantic-settings"),
+)
 
 
-def effective(settings: Settings, place: Place, /) -> Iterator[tuple[str, str, str]]:
+def effective(settings: Settings, place: Place, operator_keys: OperatorKeys, /) -> Iterator[tuple[str, str, str]]:
     """Every setting by its name: its value for people, and where it comes from."""
-    policy, origins = settings.policy, settings.origins
-    values = {
-        "store": redacted(place.url),
+    values: Mapping[str, object] = {
+        "store": place.url,
         "ring": settings.ring,
-        "seal_keys": _seal_keys(settings, place),
-        "issuer": settings.issuer or "not set",
-        "audience": ", ".join(settings.audience) or "not set",
-        "lifetime": "as the purpose says" if settings.lifetime is None else durations.as_text(settings.lifetime),
+        "issuer": settings.issuer,
+        "audience": settings.audience,
+        "lifetime": settings.lifetime,
         "algorithm": settings.algorithm,
-        "rotate_every": "never" if policy.every is None else durations.as_text(policy.every),
-        "max_mints": "no limit" if policy.max_mints is None else f"{policy.max_mints:,}",
-        "previous_ttl": durations.as_text(policy.previous_ttl),
-        "publish_ahead": durations.as_text(policy.publish_ahead),
-        "refresh_interval": durations.as_text(settings.refresh_interval),
-        "outage_tolerance": durations.as_text(settings.outage_tolerance),
-        "max_clock_skew": durations.as_text(settings.max_clock_skew),
+        "rotate_every": settings.policy.every,
+        "max_mints": settings.policy.max_mints,
+        "previous_ttl": settings.policy.previous_ttl,
+        "publish_ahead": settings.policy.publish_ahead,
+        "refresh_interval": settings.refresh_interval,
+        "outage_tolerance": settings.outage_tolerance,
+        "max_clock_skew": settings.max_clock_skew,
     }
-    for name, value in values.items():
-        yield name, value, origins[name]
+    shown = {name: SETTINGS[name].show(value) for name, value in values.items()}
+    shown |= operator_keys.shown
+    shown["seal_keys"] = _seal_keys(settings, place)
+    origins = {**settings.origins, **operator_keys.origins}
+    for name in SETTINGS:
+        yield name, shown[name], origins[name]
 
 
 def installed() -> dict[str, str | None]:

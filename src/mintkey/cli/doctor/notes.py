@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-from mintkey.cli import durations
 from mintkey.cli.doctor.acceleration import Accelerator, notes_on
 from mintkey.cli.doctor.examination import Examination, RingState
 from mintkey.cli.settings import Settings
 from mintkey.cli.store import Place
 from mintkey.keys.base import KeyState, KeyVersion
 from mintkey.places import kind_of
+from mintkey.settings import durations
 
 __all__ = ["notes"]
 

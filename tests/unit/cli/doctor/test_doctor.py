@@ -13,6 +13,7 @@ from mintkey import speed
 from mintkey.cli.doctor import facts
 from mintkey.cli.seal_file import sealer_beside
 from mintkey.jose import sodium
+from mintkey.jose.jwk import generate
 from mintkey.keys import RotationPolicy, Sealer, SQLKeyProvider
 from mintkey.testing import FakeClock
 
@@ -201,6 +202,8 @@ def test_a_ring_that_was_sealed_otherwise_is_3(any_store, mintkey, monkeypatch):
         ("MINTKEY_STORE", "redis://h", "MINTKEY_SEAL_KEYS"),
         ("MINTKEY_RING", "a ring", "ring must be"),
         ("MINTKEY_PUBLISH_AHEAD", "1s", "publish_ahead"),
+        ("MINTKEY_KEYS", "changeme", "MINTKEY_KEYS still holds a placeholder"),
+        ("MINTKEY_SEAL_KEYS_FILE", "/nowhere/key", "MINTKEY_SEAL_KEYS_FILE names no file"),
     ],
 )
 def test_wrong_settings_are_2(mintkey, monkeypatch, name, value, said):
@@ -249,6 +252,59 @@ def test_every_setting_says_where_it_comes_from(mintkey, data_home, monkeypatch)
     ):
         assert line in result.stdout
     assert not any(key in result.output for key in keys)
+
+
+def test_secrets_in_files_are_read_and_not_shown(mintkey, tmp_path, monkeypatch):
+    key = Sealer.generate_key()
+    for name, text in {"store": f"sqlite:///{tmp_path}/own.db", "seal": f"{key}\n"}.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.setenv("MINTKEY_STORE_FILE", f"{tmp_path}/store")
+    monkeypatch.setenv("MINTKEY_SEAL_KEYS_FILE", f"{tmp_path}/seal")
+
+    result = mintkey("doctor")
+
+    assert result.exit_code == 0
+    assert f"  store             sqlite:///{tmp_path}/own.db  [MINTKEY_STORE_FILE]\n" in result.stdout
+    assert "  seal_keys         set (1 key)  [MINTKEY_SEAL_KEYS_FILE]\n" in result.stdout
+    assert key not in result.output
+
+
+def test_keys_of_the_operator_are_told_of(mintkey, answer, tmp_path, monkeypatch):
+    key, other = generate("EdDSA"), generate("ES256")
+    (tmp_path / "keys.json").write_text(json.dumps({"keys": [dict(one.private_jwk) for one in (key, other)]}))
+    monkeypatch.setenv("MINTKEY_KEYS", f"{tmp_path}/keys.json")
+    monkeypatch.setenv("MINTKEY_ACTIVE_KID", key.kid)
+
+    found = answer("doctor")
+
+    assert found["settings"]["keys"] == {"value": f"{tmp_path}/keys.json", "from": "MINTKEY_KEYS"}
+    assert found["settings"]["active_kid"] == {"value": key.kid, "from": "MINTKEY_ACTIVE_KID"}
+    assert any(f"signs with {key.kid}, one of 2 keys there" in note for note in found["notes"])
+
+    monkeypatch.setenv("MINTKEY_ACTIVE_KID", "another")
+    result = mintkey("doctor")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "MINTKEY_ACTIVE_KID" in result.stderr
+
+
+def test_the_only_key_of_the_operator(answer, monkeypatch):
+    jwk = {name: value for name, value in generate("ES256").private_jwk.items() if name != "alg"}
+    monkeypatch.setenv("MINTKEY_KEYS", json.dumps(jwk))
+    monkeypatch.setenv("MINTKEY_ALGORITHM", "ES256")
+
+    found = answer("doctor")
+
+    assert found["settings"]["keys"] == {"value": "set (JSON)", "from": "MINTKEY_KEYS"}
+    assert any("the only key there" in note for note in found["notes"])
+    assert jwk["d"] not in json.dumps(found)
+
+
+def test_a_misspelt_variable_is_pointed_out(answer, monkeypatch):
+    monkeypatch.setenv("MINTKEY_ROTATE_EVRY", "7d")
+
+    notes = answer("doctor")["notes"]
+
+    assert "MINTKEY_ROTATE_EVRY is no setting and has no effect: is MINTKEY_ROTATE_EVERY meant?" in notes
 
 
 def test_one_seal_key_is_one_key(mintkey, seal_keys):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mintkey.cli.redaction import redacted
+from mintkey.settings.redaction import redacted
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from mintkey.cli.durations import as_text, parse
+from mintkey.settings.durations import as_text, parse
 
 
 @pytest.mark.parametrize(

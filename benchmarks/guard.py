@@ -1,6 +1,6 @@
 """What does a guarded route cost? `python -m benchmarks.guard [--quick] [--json] [--uvloop]`.
 
-P14: the time that our dependency adds to a FastAPI route, against that of PyJWT behind FastAPI's own `HTTPBearer`. The
+P14: the time that `TokenBearer` adds to a FastAPI route, against that of PyJWT behind FastAPI's own `HTTPBearer`. The
 application is called as a server calls it, without a server and without a client.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from statistics import median
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi import Depends, FastAPI, HTTPException
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from jwt import InvalidTokenError as JWTError
 
@@ -18,7 +18,8 @@ from benchmarks.question import ask
 from benchmarks.report import Figure, Line, Plot, Report
 from benchmarks.rounds import Sample, Scale, Subject, interleaved
 from benchmarks.services import SESSION, service, tickets
-from mintkey import InvalidTokenError, TokenService, VerifiedToken
+from mintkey import TokenService, VerifiedToken
+from mintkey.integrations.fastapi import TokenBearer
 from mintkey.keys.base import Algorithm
 
 _TARGETS: Mapping[Algorithm, tuple[float, float]] = {"EdDSA": (0.75, 0.63), "RS256": (0.6, 0.45), "HS256": (0.35, 0.2)}
@@ -53,16 +54,7 @@ async def measure(scale: Scale) -> Report:
 
 
 def _add_routes(app: FastAPI, tokens: TokenService, theirs: PyJWT) -> None:
-    bearer = HTTPBearer()
-
-    async def our_guard(request: Request) -> VerifiedToken[dict[str, Any]]:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
-            raise HTTPException(_REFUSED, headers={"WWW-Authenticate": "Bearer"})
-        try:
-            return await tokens.verify(token.strip(), SESSION)
-        except InvalidTokenError as error:
-            raise HTTPException(_REFUSED, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'}) from error
+    ours, bearer = TokenBearer(SESSION, tokens=tokens), HTTPBearer()
 
     async def their_guard(credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)]) -> dict[str, Any]:
         try:
@@ -75,7 +67,7 @@ def _add_routes(app: FastAPI, tokens: TokenService, theirs: PyJWT) -> None:
         return {"subject": "0"}
 
     @app.get("/ours")
-    async def _ours(user: Annotated[VerifiedToken[dict[str, Any]], Depends(our_guard)]) -> dict[str, str | None]:
+    async def _ours(user: Annotated[VerifiedToken[dict[str, Any]], Depends(ours)]) -> dict[str, str | None]:
         return {"subject": user.subject}
 
     @app.get("/theirs")

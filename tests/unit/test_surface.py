@@ -10,8 +10,17 @@ import sys
 import pytest
 
 import mintkey
+import mintkey.events
 import mintkey.http
+import mintkey.integrations.bearer
+import mintkey.integrations.cookies
+import mintkey.integrations.fastapi
 import mintkey.integrations.httpx
+import mintkey.integrations.logging
+import mintkey.integrations.opentelemetry
+import mintkey.integrations.prometheus
+import mintkey.integrations.settings
+import mintkey.integrations.starlette
 import mintkey.jose
 import mintkey.keys
 import mintkey.oauth
@@ -27,7 +36,10 @@ NotYetValidError TokenReplayedError TokenRevokedError InsufficientScopeError Bac
 ReplayStoreError RemoteKeysError TokenEndpointError
 """.split()
 
-OPTIONAL = "redis sqlalchemy aiosqlite typer rich pydantic msgspec orjson nacl httpx2 fastapi hypothesis pytest".split()
+OPTIONAL = """
+redis sqlalchemy aiosqlite typer rich pydantic pydantic_settings msgspec orjson nacl httpx2 fastapi starlette
+prometheus_client opentelemetry hypothesis pytest
+""".split()
 
 
 def modules():
@@ -42,8 +54,17 @@ def test_the_root_offers_exactly_what_is_documented():
 
 ROOMS = [
     mintkey,
+    mintkey.events,
     mintkey.http,
+    mintkey.integrations.bearer,
+    mintkey.integrations.cookies,
+    mintkey.integrations.fastapi,
     mintkey.integrations.httpx,
+    mintkey.integrations.logging,
+    mintkey.integrations.opentelemetry,
+    mintkey.integrations.prometheus,
+    mintkey.integrations.settings,
+    mintkey.integrations.starlette,
     mintkey.jose,
     mintkey.keys,
     mintkey.oauth,

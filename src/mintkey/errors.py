@@ -12,7 +12,7 @@ MintkeyError
 │   ├── TokenReplayedError · TokenRevokedError
 │   └── InsufficientScopeError                                                         403
 └── BackendError                  infrastructure is to blame: fail closed, retry later 503
-    └── KeyProviderError · ReplayStoreError · RemoteKeysError · TokenEndpointError
+    └── KeyProviderError · ReplayStoreError · RemoteKeysError · TokenEndpointError · EventBusError
 ```
 
 `MintkeyError`, `InvalidTokenError` and `BackendError` are for catching and are never raised themselves. No message and
@@ -29,6 +29,7 @@ __all__ = [
     "BackendError",
     "ClaimError",
     "ConfigurationError",
+    "EventBusError",
     "ExpiredTokenError",
     "InsufficientScopeError",
     "InvalidTokenError",
@@ -366,3 +367,16 @@ class TokenEndpointError(BackendError):
     """
 
     reasons: ClassVar[tuple[Reason, ...]] = (Reason.TOKEN_ENDPOINT_UNAVAILABLE, Reason.TOKEN_ENDPOINT_REJECTED)
+
+
+class EventBusError(BackendError):
+    """The event bus cannot take or bring events, or nobody knows whether it took one.
+
+    Publishing again under the same id is safe: the bus takes an id once.
+
+    Example:
+        >>> EventBusError("the server is away").reason
+        <Reason.BUS_UNAVAILABLE: 'bus_unavailable'>
+    """
+
+    reasons: ClassVar[tuple[Reason, ...]] = (Reason.BUS_UNAVAILABLE, Reason.BUS_OUTCOME_UNKNOWN)

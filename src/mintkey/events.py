@@ -15,14 +15,17 @@ Event                  .purpose
     ├── Rotated        .previous_key_id
     └── KeyRevoked
 ```
+
+Between services they travel over `mintkey.bus`, whose `EventBus`, `Forwarder`, `Push` and `Delivered` are here, too.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from mintkey.errors import Reason
+from mintkey.lazily import lazy_names
 
 __all__ = [
     "Announcing",
@@ -40,6 +43,11 @@ __all__ = [
     "Verified",
     "emit",
 ]
+
+# The bus between services takes and brings these events; it is another room, and needs Redis.
+__getattr__: Callable[[str], object] = lazy_names(
+    __name__, dict.fromkeys(("Delivered", "EventBus", "Forwarder", "Push"), "mintkey.bus")
+)
 
 _log = logging.getLogger("mintkey")
 

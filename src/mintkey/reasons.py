@@ -50,3 +50,6 @@ class Reason(StrEnum):
     JWKS_INVALID = "jwks_invalid"
     TOKEN_ENDPOINT_UNAVAILABLE = "token_endpoint_unavailable"  # noqa: S105 - a reason, not a password
     TOKEN_ENDPOINT_REJECTED = "token_endpoint_rejected"  # noqa: S105 - a reason, not a password
+
+    BUS_UNAVAILABLE = "bus_unavailable"
+    BUS_OUTCOME_UNKNOWN = "bus_outcome_unknown"

@@ -26,6 +26,7 @@ RAISABLE = {
     "ReplayStoreError": ({"replay_unavailable", "replay_outcome_unknown", "token_reserved"}, 503, True),
     "RemoteKeysError": ({"jwks_unavailable", "jwks_invalid"}, 503, True),
     "TokenEndpointError": ({"token_endpoint_unavailable", "token_endpoint_rejected"}, 503, True),
+    "EventBusError": ({"bus_unavailable", "bus_outcome_unknown"}, 503, True),
 }
 
 

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 import mintkey
+import mintkey.bus
 import mintkey.events
 import mintkey.http
 import mintkey.integrations.bearer
@@ -54,6 +55,7 @@ def test_the_root_offers_exactly_what_is_documented():
 
 ROOMS = [
     mintkey,
+    mintkey.bus,
     mintkey.events,
     mintkey.http,
     mintkey.integrations.bearer,
@@ -103,3 +105,8 @@ def test_every_module_says_what_it_is_for_and_lists_what_it_offers(name):
 def test_every_doctest_passes(name):
     result = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
     assert result.failed == 0
+
+
+@pytest.mark.parametrize("name", ["Delivered", "EventBus", "Forwarder", "Push"])
+def test_events_lead_to_their_bus(name):
+    assert getattr(mintkey.events, name) is getattr(mintkey.bus, name)

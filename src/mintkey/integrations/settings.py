@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
-from typing import Annotated, Any, Self, cast
+from typing import Annotated, Any, ClassVar, Self, cast
 
 from mintkey.cache import VerificationCache
 from mintkey.clock import Clock
@@ -93,7 +93,7 @@ class MintkeySettings(BaseSettings):
         ```
     """
 
-    model_config = SettingsConfigDict(
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
         env_prefix=table.PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
     )
 

@@ -13,7 +13,7 @@ coalescer · batch · calls           concurrent calls share one write, one conn
   watch · scripts                   one deadline each · one timer for all · scripts as calls
         │
  pool · wire · subscription         a few connections · one of them · one that listens
-      inbox                         what comes on one, as replies
+   inbox · blocking                 what comes on one, as replies · one that may be long in answering
         │
 topology · sources · urls           where the servers are · by a client or a URL
         │

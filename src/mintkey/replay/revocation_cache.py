@@ -169,6 +169,18 @@ class RevocationCache(Resource):
         """
         return await self._families().swap_family(key, expected=expected, document=document, expires_at=expires_at)
 
+    def forget(self) -> None:
+        """Ask the store about everything again; for who was told that something was revoked elsewhere.
+
+        Example:
+            ```python
+            cache.forget()  # also what is on its way from the store right now is not kept
+            ```
+        """
+        with self._lock:
+            self._changes += 1
+            self._tokens, self._subjects = _Recent(self._max_entries), _Recent(self._max_entries)
+
     async def checks(self) -> Mapping[str, Check]:
         """What the store says of itself, if anything. Never raises an error."""
         return await self._store.checks() if isinstance(self._store, SelfChecking) else {}

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -40,6 +40,7 @@ def test_any_bytes_are_a_family_or_a_value_error(document):
 
 
 @given(families, families, st.integers(0, 10**9), MOMENTS, st.sampled_from([0.0, 10.0]))
+@example(Family(1, "b", issued_at=1.0, ends_at=9.0), Family(0, "a", issued_at=0.0, ends_at=9.0), 0, 0.5, 0.0)
 def test_only_the_newest_token_is_ever_exchanged(family, other, generation, now, grace):
     for token_id in (family.current, other.current):
         standing = family.standing(generation, token_id, now=now, grace=grace, leeway=LEEWAY)

@@ -72,7 +72,7 @@ class Family:
 
         Within its grace window a token is as good as the newest one, also if its own successor was replaced meanwhile:
         it could be had in two steps anyway, since that successor's window ends later. After the window nothing excuses
-        it. A window is half-open, so that without grace none is ever open.
+        it. A window is half-open, and without grace there is none, also for a clock by which it was not replaced yet.
 
         Args:
             generation: Which one of the family it is, beginning with 0.
@@ -92,7 +92,7 @@ class Family:
             return Standing.CURRENT if token_id == self.current else Standing.REUSED
         replacements = (self.issued_at, *self.earlier)
         age = self.generation - generation - 1
-        if age >= len(replacements) or now - replacements[age] >= grace:
+        if grace <= 0 or age >= len(replacements) or now - replacements[age] >= grace:
             return Standing.REUSED
         # Here the newest one would be refused, as issued in the future.
         return Standing.EARLY if floor(self.issued_at) > now + leeway else Standing.REPEATED

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from mintkey.http.httpx import HttpxTransport
 from mintkey.ids import new_id
 from mintkey.jose.jwk import generate
 from mintkey.keys import FirstOfKeyResolver, JWKSKeyResolver, MemoryKeyProvider, RotationPolicy, StaticKeyProvider
-from mintkey.keys.base import Algorithm
+from mintkey.keys.base import Algorithm, VerificationKey
 from mintkey.testing import FakeClock
 from tests.support.http_server import (
     DROP,
@@ -153,6 +154,15 @@ async def test_with_nothing_known_yet_all_of_them_share_one_fetch(server: HttpSe
 # Hostile answers
 
 
+async def recovered(keys: JWKSKeyResolver, kid: str, clock: FakeClock) -> VerificationKey:
+    """The key, once the endpoint is well again. The deadline is one of real time, so a busy machine may need a few."""
+    for _ in range(50):
+        clock.advance(timedelta(hours=1))
+        with suppress(RemoteKeysError):
+            return await keys.resolve(kid)
+    pytest.fail("the resolver does not recover")
+
+
 @pytest.mark.parametrize(
     ("reply", "reason"),
     [
@@ -175,14 +185,18 @@ async def test_with_nothing_known_yet_all_of_them_share_one_fetch(server: HttpSe
     ],
     ids="reset hang body drip 500 429 loop cross-host metadata bytes endless 10-MB deep html empty useless".split(),
 )
-async def test_whatever_it_answers_good_keys_stay_good(server: HttpServer, reply: Reply, reason: Reason):
+async def test_whatever_it_answers_good_keys_stay_good(
+    server: HttpServer, reply: Reply, reason: Reason, request: pytest.FixtureRequest
+):
+    # Only those that never end are waited for in vain; a busy machine may take its time with all others.
+    patience = 0.2 if request.node.callspec.id in {"hang", "body", "drip"} else 30.0
     clock, key = FakeClock(), generate("EdDSA")
     transport = HttpxTransport()
     server.route("/jwks", json_reply({"keys": [public(key)]}))
     options: dict[str, Any] = {"clock": clock, "transport": transport}
     async with JWKSKeyResolver(server.url("/jwks"), **options) as known:
         await known.resolve(key.kid)
-        empty = JWKSKeyResolver(server.url("/jwks"), timeout=timedelta(seconds=0.2), **options)
+        empty = JWKSKeyResolver(server.url("/jwks"), timeout=timedelta(seconds=patience), **options)
         server.route("/jwks", reply)
         with pytest.raises(RemoteKeysError) as caught:
             await empty.resolve(key.kid)
@@ -191,8 +205,7 @@ async def test_whatever_it_answers_good_keys_stay_good(server: HttpServer, reply
         clock.advance(timedelta(hours=1))
         assert (await known.resolve(key.kid)).kid == key.kid
         server.route("/jwks", json_reply({"keys": [public(key)]}))
-        clock.advance(timedelta(hours=1))
-        assert (await empty.resolve(key.kid)).kid == key.kid
+        assert (await recovered(empty, key.kid, clock)).kid == key.kid
     await transport.aclose()
 
 

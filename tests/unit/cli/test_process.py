@@ -171,17 +171,19 @@ def test_bash_completes_kids(data_home, answer):
     """
     path = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"  # noqa: PTH120 - not resolved: that would leave the venv
 
-    result = subprocess.run(
-        ["bash", "-c", at_tab],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env={**os.environ, "PATH": path},
-    )
-
-    assert (result.returncode, result.stderr) == (0, "")
-    assert set(result.stdout.split()) == kids
+    for _ in range(20):  # a store that does not answer in two seconds is not waited for: a busy machine may need a few
+        result = subprocess.run(
+            ["bash", "-c", at_tab],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            env={**os.environ, "PATH": path},
+        )
+        assert (result.returncode, result.stderr) == (0, "")
+        if found := set(result.stdout.split()):
+            break
+    assert found == kids
 
 
 def test_a_store_that_dies_is_one_line_and_3(run, own_valkey, seal_keys):

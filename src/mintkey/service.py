@@ -10,15 +10,16 @@ import anyio
 
 from mintkey import ids
 from mintkey.cache import VerificationCache
-from mintkey.clock import Clock, from_timestamp
+from mintkey.checking import health_of
+from mintkey.clock import Clock
 from mintkey.errors import ConfigurationError, MintkeyError
 from mintkey.events import Hook, Minted
-from mintkey.health import Check, Health, SelfChecking
+from mintkey.health import Health
 from mintkey.issuing import Draft, Form, check_headers, payload_of
 from mintkey.jose.batches import sign_all
 from mintkey.jose.compact import assemble, compose, header_segment
 from mintkey.keys.at_hand import grants_of
-from mintkey.keys.base import Algorithm, IKeyProvider, JWKSet, KeyState, Maintained, SigningKey
+from mintkey.keys.base import Algorithm, IKeyProvider, JWKSet, Maintained, SigningKey
 from mintkey.keys.policy import RotationPolicy
 from mintkey.keys.sealing import Plaintext, Sealer
 from mintkey.purpose import Purpose, PurposeTable
@@ -93,10 +94,14 @@ class TokenService(TokenVerifier):
         self._forms: PurposeTable[Form[Any]] = PurposeTable(
             lambda purpose: Form(purpose, template_of(purpose, issuer=issuer))
         )
-        self.workings: ServiceWorkings = ServiceWorkings(
-            issuer=issuer,
-            keys=keys,
-            replay=replay,
+
+    @property
+    def workings(self) -> ServiceWorkings:
+        """What this service is made of, for flows of this package; it promises nothing to others."""
+        return ServiceWorkings(
+            issuer=self._issuer,
+            keys=self._provider,
+            replay=self._replay,
             clock=self._clock,
             pace=self._pace,
             openings=self._openings,
@@ -284,11 +289,7 @@ class TokenService(TokenVerifier):
         many milliseconds. Behind a dot whatever providers and stores have to say of themselves, as in `keys.rotation`;
         see `RotatingKeyProvider.checks`.
         """
-        checks = {"keys": await self._keys_health(), "replay": await self._replay_health()}
-        for part, backend in (("keys", self._provider), ("replay", self._replay)):
-            if isinstance(backend, SelfChecking):
-                checks |= {f"{part}.{name}": check for name, check in (await backend.checks()).items()}
-        return Health(checks)
+        return await health_of(self._provider, self._replay, self._clock)
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
@@ -367,24 +368,6 @@ class TokenService(TokenVerifier):
             found = header_segment(kid=key.kid, algorithm=key.algorithm, typ=purpose.typ)
             self._headers[key.kid, purpose.typ] = found
         return found
-
-    async def _keys_health(self) -> Check:
-        try:
-            versions = await self._provider.versions()
-        except MintkeyError as error:
-            return Check(ok=False, word=error.reason, figure=0)
-        active = any(version.state is KeyState.ACTIVE for version in versions)
-        return Check(ok=active, word="active" if active else "none", figure=len(versions))
-
-    async def _replay_health(self) -> Check:
-        if self._replay is None:
-            return Check(ok=True, word="none", figure=0)
-        began = self._clock.monotonic()
-        try:
-            await self._replay.status(ids.new_id(), issued_at=from_timestamp(self._clock.time()))
-        except MintkeyError as error:
-            return Check(ok=False, word=error.reason, figure=0)
-        return Check(ok=True, word="ready", figure=round((self._clock.monotonic() - began) * 1000, 3))
 
 
 async def _maintain(provider: Maintained) -> None:

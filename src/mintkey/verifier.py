@@ -92,7 +92,9 @@ class TokenVerifier:
         self._all_is_open = False
         self._known_headers = HeaderCache()
         self._pace = Pace()
-        self._templates: PurposeTable[ClaimsTemplate] = PurposeTable(self._template_for)
+        self._templates: PurposeTable[ClaimsTemplate] = PurposeTable(
+            lambda purpose: _template_for(purpose, issuer, has_store=replay is not None)
+        )
         if self._hooks and isinstance(keys, Announcing):
             keys.announce_to(self._hooks, of=self)
 
@@ -364,16 +366,9 @@ class TokenVerifier:
             # The block's own error matters more; the lease gives the token back a little later.
             self._tell(BackendDegraded(purpose=purpose.name, reason=error.reason))
 
-    def _template_for(self, purpose: Purpose[Any]) -> ClaimsTemplate:
-        if purpose.stateful:
-            self._spender_for(purpose)
-        return template_of(purpose, issuer=self._issuer)
-
     def _spender_for(self, purpose: Purpose[Any]) -> Spender:
         if self._spender is None:
-            raise ConfigurationError(
-                f"{purpose.name}: a single-use or revocable purpose needs a store: pass replay= to the service"
-            )
+            raise _no_store(purpose)
         return self._spender
 
     def _revoker_for(self, purpose: Purpose[Any]) -> Spender:
@@ -387,6 +382,18 @@ class TokenVerifier:
     def _tell(self, event: Event) -> None:
         if self._hooks:
             emit(self._hooks, event)
+
+
+def _template_for(purpose: Purpose[Any], issuer: str, *, has_store: bool) -> ClaimsTemplate:
+    if purpose.stateful and not has_store:
+        raise _no_store(purpose)
+    return template_of(purpose, issuer=issuer)
+
+
+def _no_store(purpose: Purpose[Any]) -> ConfigurationError:
+    return ConfigurationError(
+        f"{purpose.name}: a single-use or revocable purpose needs a store: pass replay= to the service"
+    )
 
 
 def _one_string() -> ConfigurationError:

@@ -121,9 +121,9 @@ class AuthorizationServer:
         self._assertion = Purpose(
             "assertion", typ="JWT", audience=self.url, lifetime=timedelta(minutes=5), single_use=True
         )
-        # Unfenced: nobody opens it before its first assertion, which may have been made in the second before.
-        store = MemoryReplayStore(fence=False)
-        self._clients = TokenVerifier(issuer="billing", keys=JWKSKeyResolver(server.url("/billing/jwks")), replay=store)
+        self.clients = TokenVerifier(
+            issuer="billing", keys=JWKSKeyResolver(server.url("/billing/jwks")), replay=MemoryReplayStore()
+        )
         server.route(
             "/.well-known/oauth-authorization-server/login",
             json_reply({"issuer": self.issuer, "token_endpoint": self.url, "jwks_uri": server.url("/login/jwks")}),
@@ -133,15 +133,12 @@ class AuthorizationServer:
     async def grant(self, request: Request) -> Reply:
         form = request.form
         if "client_assertion" in form:
-            await self._clients.verify(form["client_assertion"], self._assertion)
+            await self.clients.verify(form["client_assertion"], self._assertion)
         elif request.headers.get("authorization") != BASIC:
             return json_reply({"error": "invalid_client", "error_description": "no"}, status=401)
         self.granted += 1
         token = await self._tokens.mint(self._orders, subject="billing", scopes=form.get("scope", "").split())
         return json_reply({"access_token": token, "token_type": "Bearer", "expires_in": 300})
-
-    async def aclose(self) -> None:
-        await self._clients.aclose()
 
 
 @pytest.fixture
@@ -150,10 +147,10 @@ async def login(guide, server) -> AsyncIterator[AuthorizationServer]:
     async with TokenService(issuer=issuer, keys=MemoryKeyProvider()) as tokens:
         keys = JWKSKeyResolver(await publish(server, "/login/jwks", tokens))
         login = AuthorizationServer(server, tokens, guide)
-        async with TokenVerifier(issuer=issuer, keys=keys) as verifier:
+        # Entered before anybody asserts anything: what is older than its store's memory is refused.
+        async with TokenVerifier(issuer=issuer, keys=keys) as verifier, login.clients:
             serve_orders(server, guide, verifier)
             yield login
-        await login.aclose()
 
 
 async def test_a_call_with_a_token_of_an_authorization_server(guide, server, login):

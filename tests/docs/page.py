@@ -1,19 +1,24 @@
-"""A page of the documentation: its text, and what its code defines."""
+"""A page of the documentation: its text, and what its code defines and does."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Page"]
+__all__ = ["ROOT", "Page"]
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 
 
 class Page:
-    """A page, by its name without the suffix."""
+    """A page, by its path below `docs` or its name alone, without the suffix."""
 
     def __init__(self, name: str) -> None:
-        self.text = (DOCS / f"{name}.md").read_text(encoding="utf-8")
+        (self.path,) = DOCS.rglob(f"{name}.md")
+        self.text = self.path.read_text(encoding="utf-8")
 
     def blocks(self, language: str = "python") -> list[str]:
         """The code on it, in order."""
@@ -25,6 +30,31 @@ class Page:
         for block in self.blocks():
             exec(block, names)  # noqa: S102 - the page is ours
         return names
+
+    def shell(self, directory: Path, *, after_each: str = "", **environment: str) -> str:
+        """What all its shell blocks print, run in their order in one shell; each must succeed.
+
+        Args:
+            directory: Where, and the user's home; `mintkey` is a command there.
+            after_each: Run after every block.
+            environment: What the shell knows besides.
+        """
+        commands = directory / "bin"
+        commands.mkdir()
+        (commands / "mintkey").write_text(f'#!/bin/sh\nexec {sys.executable} -m mintkey "$@"\n', encoding="utf-8")
+        (commands / "mintkey").chmod(0o755)
+        path = f"{commands}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+        done = subprocess.run(
+            ["sh", "-c", "set -eu\n" + "".join(block + after_each for block in self.blocks("sh"))],
+            env={"PATH": path, "HOME": str(directory), **environment},
+            cwd=directory,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def section(self, heading: str) -> str:
         """The text below a heading, up to the next one."""

@@ -2,15 +2,15 @@
 
 import re
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mintkey.keys import RotationPolicy, Sealer
 from mintkey.presets import SERVICE
+from tests.docs.page import Page
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "fleet.md").read_text(encoding="utf-8")
+PAGE = Page("fleet")
 
 
 @pytest.fixture(params=["valkey", "postgres"])
@@ -21,10 +21,7 @@ def url(request: pytest.FixtureRequest) -> str:
 
 def made(url: str) -> Any:
     """The service that the guide's code makes."""
-    (code,) = re.findall(r"^```python\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
-    names: dict[str, Any] = {}
-    exec(code, names)  # noqa: S102 - the page is ours
-    return names["service"](url, Sealer.generate_key())
+    return PAGE.names()["service"](url, Sealer.generate_key())
 
 
 async def test_the_code_runs(url: str) -> None:
@@ -35,8 +32,7 @@ async def test_the_code_runs(url: str) -> None:
 
 
 async def test_every_check_is_in_the_table(url: str) -> None:
-    section = GUIDE.partition("## Health")[2].partition("## The store")[0]
-    explained = set(re.findall(r"`((?:keys|replay)(?:\.\w+)?)`", section))
+    explained = set(re.findall(r"`((?:keys|replay)(?:\.\w+)?)`", PAGE.section("Health")))
     async with made(url) as tokens:
         await tokens.mint(SERVICE, subject="billing", audience="reports")
         health = await tokens.health()
@@ -52,4 +48,4 @@ def test_the_timings_are_the_defaults() -> None:
         timedelta(minutes=15),
     )
     for row in ["`RotationPolicy.every` | 30 d", "`RotationPolicy.previous_ttl` | 1 d", "publish_ahead` | 15 min"]:
-        assert row in GUIDE
+        assert row in PAGE.text

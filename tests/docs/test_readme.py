@@ -49,21 +49,21 @@ def links(page: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))], ids=lambda page: page.stem
 )
 def test_every_link_leads_somewhere(page):
     for link in links(page):
         assert (page.parent / link).exists(), link
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda page: page.stem)
 def test_every_test_that_a_page_names_exists(page):
     for path, name in re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", page.read_text(encoding="utf-8")):
         source = (ROOT / path).read_text(encoding="utf-8")
         assert name in source, f"{path}::{name}"
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda page: page.stem)
 def test_every_promise_of_a_contract_that_a_page_names_is_tested(page):
     contracts = (ROOT / "src" / "mintkey" / "testing" / "contracts").glob("*.py")
     source = "".join(path.read_text(encoding="utf-8") for path in contracts)

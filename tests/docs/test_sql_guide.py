@@ -10,10 +10,15 @@ import pytest
 from mintkey.keys.stores.sql import SQLKeyRingStore
 from mintkey.replay.sql import SQLReplayStore
 from mintkey.sql.schema import metadata
+from tests.docs.page import Page
 from tests.support.postgres import PostgresDatabase
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "sql.md").read_text(encoding="utf-8")
-FILES = dict(re.findall(r"^```python\n# (migrations/\S+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL))
+PAGE = Page("sql")
+FILES = {
+    found[1]: found[2]
+    for found in (re.match(r"# (migrations/\S+)\n(.*)", block, re.DOTALL) for block in PAGE.blocks())
+    if found
+}
 
 
 class Project:
@@ -54,9 +59,9 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def test_the_guide_is_short() -> None:
-    assert len(GUIDE.splitlines()) < 170
+    assert len(PAGE.text.splitlines()) < 170
     assert set(FILES) == {"migrations/env.py", "migrations/versions/0001_mintkey.py"}
-    assert all(f"`{table}`" in GUIDE for table in metadata.tables)
+    assert all(f"`{table}`" in PAGE.text for table in metadata.tables)
 
 
 async def test_the_migration_by_hand_makes_the_tables(tmp_path: Path, url: str) -> None:

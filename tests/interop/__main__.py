@@ -1,4 +1,4 @@
-"""Prints the table of `docs/interop.md`, with what each library does today: `python -m tests.interop`."""
+"""Prints the table of `docs/how-to/interop.md`, with what each library does today: `python -m tests.interop`."""
 
 from itertools import count
 

@@ -1,7 +1,6 @@
-"""What `docs/interop.md` shows is so: the table, and every example in it."""
+"""What `docs/how-to/interop.md` shows is so: the table, and every example in it."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,12 +8,13 @@ from anyio import to_thread
 
 from mintkey import TokenService
 from mintkey.keys import StaticKeyProvider
+from tests.docs.page import Page
 from tests.interop.libraries import ALGORITHMS, PYTHON, NodeJose
 from tests.interop.matrix import ACCESS, AUDIENCE, BOTH_WAYS, ISSUER, table
 from tests.interop.oidc_provider import token_of
 from tests.support.signing_keys import jwk_of
 
-PAGE = (Path(__file__).parents[2] / "docs" / "interop.md").read_text(encoding="utf-8")
+PAGE = Page("interop").text
 CONSTANTS = {"ISSUER": ISSUER, "AUDIENCE": AUDIENCE}
 BLOCK = r"(?:(?!```).)*?^```{language}\n(.*?)^```$"
 

@@ -20,7 +20,7 @@ FILES = Path(__file__).parents[3] / "docs" / "operations"
 DASHBOARD: dict[str, Any] = json.loads((FILES / "mintkey-dashboard.json").read_text(encoding="utf-8"))
 ALERTS: dict[str, Any] = yaml.safe_load((FILES / "mintkey-alerts.yml").read_text(encoding="utf-8"))
 RULES: list[dict[str, Any]] = ALERTS["groups"][0]["rules"]
-PAGE = Page("operations/metrics")
+PAGE = Page("metrics")
 
 OF_PROMETHEUS = {"job", "instance"}
 """Labels that whoever scrapes adds."""

@@ -11,7 +11,7 @@ PYTHONS = ["3.11", "3.12", "3.13"]
 
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["servers", "lint", "types", "tests", "coverage", "build"]
+nox.options.sessions = ["servers", "lint", "types", "tests", "coverage", "build", "extras"]
 
 
 def _show_pyenv_interpreters() -> None:
@@ -39,6 +39,11 @@ LARGE = ("tests/benchmarks", "tests/docs", "tests/fleet", "tests/interop", "test
 ONCE = (*LARGE, "tests/concurrency", "tests/unit/cli/test_process.py")
 TWICE = (*ONCE, "tests/integration", "tests/properties", "tests/security")
 
+# Debian's names for what tests start, besides what comes from PyPI.
+PROGRAMS = {"redis-server": "redis-server", "chromium": "chromium", "chromedriver": "chromium-driver", "wrk": "wrk"}
+
+EXTRAS = frozenset(nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"])
+
 # More workers than cores: many tests wait for servers, or for time to pass. Each worker has servers of its own.
 WORKERS = str(min(8, 2 * (os.cpu_count() or 1) + 1))
 
@@ -49,18 +54,17 @@ def _install(session: nox.Session, *groups: str) -> None:
 
 @nox.session(python=False)
 def servers(session: nox.Session) -> None:
-    """Install the servers that come as system packages, where that is possible; tests skip what is missing."""
-    if shutil.which("redis-server"):
-        session.log("redis-server is here")
+    """Install servers and programs that come as system packages, where that is possible; tests skip what is missing."""
+    missing = [package for command, package in PROGRAMS.items() if not shutil.which(command)]
+    if not missing:
+        session.log("all of them are here")
     elif os.name == "posix" and os.geteuid() == 0 and shutil.which("apt-get"):
-        # RUNLEVEL=1 keeps the package from starting a server of its own: the tests start theirs on free ports.
+        # RUNLEVEL=1 keeps packages from starting servers of their own: the tests start theirs on free ports.
         quiet = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
         session.run("apt-get", "update", "-qq", external=True, env=quiet, success_codes=range(256))
-        session.run(
-            "apt-get", "install", "-y", "-qq", "--no-install-recommends", "redis-server", external=True, env=quiet
-        )
+        session.run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing, external=True, env=quiet)
     else:
-        session.log("redis-server is not here and cannot be installed; the tests that need it will be skipped")
+        session.log(f"not here, and cannot be installed: {', '.join(missing)}; tests that need them will be skipped")
 
 
 @nox.session
@@ -117,11 +121,42 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """Source distribution and wheel; the wheel works in an empty environment."""
+    """Source distribution and wheel."""
     session.install("build", "twine")
     shutil.rmtree("dist", ignore_errors=True)
     session.run("python", "-m", "build", "--outdir", "dist")
     session.run("twine", "check", "--strict", *map(str, Path("dist").iterdir()))
-    wheel = next(Path("dist").glob("*.whl"))
-    session.install("--force-reinstall", str(wheel))
-    session.run("python", "-c", "import mintkey; print(mintkey.__version__)", env={"PYTHONPATH": ""})
+
+
+def _wheel(session: nox.Session) -> str:
+    found = next(Path("dist").glob("*.whl"), None)
+    if found is None:
+        session.error("there is no wheel: nox -s build")
+    return str(found)
+
+
+@nox.session(reuse_venv=False)
+@nox.parametrize("extra", ["none", *sorted(EXTRAS), "pytest"])
+def extras(session: nox.Session, extra: str) -> None:
+    """The wheel works in an empty environment, and with any one extra every module that asks for it."""
+    others = (
+        [f"mintkey[{extra}] @ {Path(_wheel(session)).resolve().as_uri()}"] if extra in EXTRAS else [_wheel(session)]
+    )
+    session.install(*others, *(["pytest"] if extra == "pytest" else []))
+    installed = EXTRAS if extra == "all" else {extra}
+    session.run("python", "-I", "tests/packaging/every_module.py", *sorted(installed))
+
+
+@nox.session
+def sbom(session: nox.Session) -> None:
+    """What an installation with every extra is made of, as a CycloneDX bill of materials."""
+    session.install("cyclonedx-bom>=7", "pip")
+    described = Path(session.create_tmp()) / "described"
+    session.run("python", "-m", "venv", "--clear", "--without-pip", str(described))
+    everything = f"mintkey[all] @ {Path(_wheel(session)).resolve().as_uri()}"
+    session.run("python", "-m", "pip", "--quiet", "--python", str(described), "install", everything)
+    Path("sbom").mkdir(exist_ok=True)
+    session.run(
+        *("cyclonedx-py", "environment", "--pyproject", "pyproject.toml", "--mc-type", "library"),
+        *("--output-reproducible", "--output-file", "sbom/mintkey.cdx.json", str(described)),
+    )

@@ -64,10 +64,11 @@ class RedisReplayStore(Resource):
         ConfigurationError: An argument is wrong (`configuration`).
 
     Example:
-        Two servers of one application, one token:
-
-            async with RedisReplayStore("redis://localhost") as store:
-                outcome = await store.claim(name, owner=new_id(), issued_at=issued_at, expires_at=expires_at)
+        ```python
+        replay = RedisReplayStore("redis://localhost")
+        async with TokenService(issuer="https://myapp.example", keys=keys, replay=replay) as tokens:
+            used = await tokens.verify(token, LOGIN)  # once, however many servers share this Redis
+        ```
     """
 
     def __init__(
@@ -109,6 +110,11 @@ class RedisReplayStore(Resource):
             claim = await self._link.answer(bucket.number, claim)
             claim.raise_error_reply()
             created, held = claim.replies
+            while created is None and held is None and fence.reaches(issued_at, claim.read):
+                # Somebody's reservation ended between the two commands. Nothing was forgotten, and nobody has it now.
+                claim = await self._link.answer(bucket.number, claim.again())
+                claim.raise_error_reply()
+                created, held = claim.replies
             is_ours = held == value or held in (SPENT + holder, RESERVED + holder)
             if not is_ours and held is not None:
                 return outcome_of(held)

@@ -41,6 +41,7 @@ QUESTIONS = (
     Question("claims", ("P9", "P10", "P11", "P12")),
     Question("memory", ("P13",), loop=False),
     Question("guard", ("P14",)),
+    Question("guard_served"),
     Question("caching", ("P15",)),
     Question("fleet", ("P16",), loop=False),
     Question("imports", ("P17",), loop=False),

@@ -1,29 +1,23 @@
 """What does a guarded route cost? `python -m benchmarks.guard [--quick] [--json] [--uvloop]`.
 
 P14: the time that `TokenBearer` adds to a FastAPI route, against that of PyJWT behind FastAPI's own `HTTPBearer`. The
-application is called as a server calls it, without a server and without a client.
+application is called as a server calls it, without a server and without a client; `benchmarks.guard_served` has both.
 """
 
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from statistics import median
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Depends, FastAPI, HTTPException
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from jwt import InvalidTokenError as JWTError
-
+from benchmarks.guard_app import application
 from benchmarks.pyjwt import PyJWT
 from benchmarks.question import ask
 from benchmarks.report import Figure, Line, Plot, Report
 from benchmarks.rounds import Sample, Scale, Subject, interleaved
 from benchmarks.services import SESSION, service, tickets
-from mintkey import TokenService, VerifiedToken
-from mintkey.integrations.fastapi import TokenBearer
 from mintkey.keys.base import Algorithm
 
 _TARGETS: Mapping[Algorithm, tuple[float, float]] = {"EdDSA": (0.75, 0.63), "RS256": (0.6, 0.45), "HS256": (0.35, 0.2)}
-_REFUSED = 401
 
 
 async def measure(scale: Scale) -> Report:
@@ -33,8 +27,7 @@ async def measure(scale: Scale) -> Report:
     for algorithm, (must, aim) in _TARGETS.items():
         tokens, theirs = service(algorithm), PyJWT(algorithm)
         (token,) = await tickets(tokens, SESSION, 1)
-        app = FastAPI()
-        _add_routes(app, tokens, theirs)
+        app = application(tokens, theirs)
         subjects = {
             "open": _requests(app, "/open", token),
             "ours": _requests(app, "/ours", token),
@@ -51,28 +44,6 @@ async def measure(scale: Scale) -> Report:
         "guard", "What a guard adds to a FastAPI route", "", "microseconds a request", lines, kind="bars", values=True
     )
     return Report(tuple(figures), (plot,))
-
-
-def _add_routes(app: FastAPI, tokens: TokenService, theirs: PyJWT) -> None:
-    ours, bearer = TokenBearer(SESSION, tokens=tokens), HTTPBearer()
-
-    async def their_guard(credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)]) -> dict[str, Any]:
-        try:
-            return theirs.decode_by_kid(credentials.credentials)
-        except (JWTError, KeyError) as error:
-            raise HTTPException(_REFUSED, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'}) from error
-
-    @app.get("/open")
-    async def _open() -> dict[str, str]:
-        return {"subject": "0"}
-
-    @app.get("/ours")
-    async def _ours(user: Annotated[VerifiedToken[dict[str, Any]], Depends(ours)]) -> dict[str, str | None]:
-        return {"subject": user.subject}
-
-    @app.get("/theirs")
-    async def _theirs(user: Annotated[dict[str, Any], Depends(their_guard)]) -> dict[str, str]:
-        return {"subject": user["sub"]}
 
 
 def _requests(app: Callable[..., Any], path: str, token: str) -> Subject:

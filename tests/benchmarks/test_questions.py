@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import instructions, plots
+from benchmarks import guard_served, instructions, plots
 from benchmarks.__main__ import QUESTIONS, Question
 from benchmarks.report import Report
 from benchmarks.rounds import Scale
@@ -17,10 +17,16 @@ from tests.benchmarks.needs import require
 ROOT = Path(__file__).parents[2]
 
 RIVALS = ("authlib", "itsdangerous")
-NEEDS = {"caching": RIVALS, "codecs": RIVALS, "guard": ("fastapi",), "speed": (*RIVALS, "nacl", "orjson")}
+NEEDS = {
+    "caching": RIVALS,
+    "codecs": RIVALS,
+    "guard": ("fastapi",),
+    "guard_served": ("fastapi", "uvicorn"),
+    "speed": (*RIVALS, "nacl", "orjson"),
+}
 
 # Differences of two times, which noise may turn below zero in as few turns as a test has.
-DIFFERENCES = {"growth", "guard", "imports"}
+DIFFERENCES = {"growth", "guard", "guard_served", "imports"}
 
 # Nothing here is time, so it is known on every machine.
 BOUNDS: dict[str, dict[str, tuple[float, float]]] = {
@@ -91,6 +97,25 @@ def test_what_is_left_out_of_a_table_is_said():
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
     assert run.returncode == 0, run.stderr
     assert Report.from_json(run.stdout) == Report((), notes=("speed was not measured: nacl cannot be imported",))
+
+
+async def test_without_wrk_nothing_is_served(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    report = await guard_served.measure(Scale(quick=True))
+    assert report == Report((), notes=("guard_served: not available, wrk is not installed",))
+
+
+def test_only_good_answers_are_counted():
+    good = "  2 threads\n\n  1998 requests in 1.00s, 0.30MB read\nRequests/sec:   1998.00\n"
+    assert guard_served.answered(good) == 1998
+    for bad in (
+        "",
+        "  0 requests in 1.00s, 0.00B read\n",
+        f"{good}  Non-2xx or 3xx responses: 1\n",
+        f"{good}  Socket errors: 1",
+    ):
+        with pytest.raises(ValueError, match="wrk"):
+            guard_served.answered(bad)
 
 
 async def test_without_valgrind_no_instructions_are_counted(monkeypatch: pytest.MonkeyPatch):

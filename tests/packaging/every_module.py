@@ -14,7 +14,12 @@ from collections.abc import Iterator
 import mintkey
 
 # Whose rooms are reached through a door that says it: the command, and pytest.
-_DOORS = {"mintkey.cli": "cli", "mintkey.testing": "pytest", "mintkey.integrations.settings_reading": "settings"}
+_DOORS = {
+    "mintkey.cli": "cli",
+    "mintkey.integrations.settings_reading": "settings",
+    "mintkey.integrations.spans": "otel",
+    "mintkey.testing": "pytest",
+}
 
 
 def modules() -> Iterator[str]:

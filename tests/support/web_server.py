@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 import uvicorn
-from fastapi import Depends, FastAPI, Form, Request
+from fastapi import Depends, FastAPI, Form, Request, WebSocket
 from fastapi.responses import PlainTextResponse, Response
 
 from mintkey import Purpose, TokenService, VerifiedToken
@@ -64,6 +64,11 @@ def application(redis: str) -> FastAPI:
     async def _me(user: Annotated[VerifiedToken[dict[str, Any]], Depends(session)]) -> str | None:
         return user.subject
 
+    @app.websocket("/news")
+    async def _news(websocket: WebSocket, user: Annotated[VerifiedToken[dict[str, Any]], Depends(session)]) -> None:
+        await websocket.accept()
+        await websocket.close(reason=user.subject)
+
     return app
 
 
@@ -78,7 +83,10 @@ def serving(redis: str) -> Iterator[str]:
 
 
 def _serve(redis: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    # Said to be TCP: of what is not, asyncio does not turn Nagle's algorithm off, and answers wait for 40 ms.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
         say(str(listening.getsockname()[1]))
         uvicorn.Server(uvicorn.Config(application(redis), log_level="error")).run(sockets=[listening])
 

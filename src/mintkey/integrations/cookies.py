@@ -44,7 +44,8 @@ class TokenCookie:
     with its token, and setting another token replaces it, as when a refresh token is exchanged.
 
     `SameSite` keeps other sites from using it: `lax` lets it through when a link is followed, never with a form that
-    another site posts. So let no `GET` change anything.
+    another site posts. So let no `GET` change anything. Sub-domains of the same site are not kept from it, WebSockets
+    included: compare the `Origin` where they are not yours.
 
     Args:
         name: What it is called, without a prefix.

@@ -1,4 +1,4 @@
-"""Events and health as metrics and span events for OpenTelemetry, by its API package alone."""
+"""Events and health as metrics and span events for OpenTelemetry, calls as spans: by its API package alone."""
 
 from mintkey._version import __version__
 from mintkey.errors import MissingExtraError
@@ -12,7 +12,9 @@ try:
 except ImportError as _error:
     raise MissingExtraError("OpenTelemetry needs its API package: pip install 'mintkey[otel]'") from _error
 
-__all__ = ["OpenTelemetryHook"]
+from mintkey.integrations.spans import instrument
+
+__all__ = ["OpenTelemetryHook", "instrument"]
 
 
 class OpenTelemetryHook:
@@ -23,8 +25,8 @@ class OpenTelemetryHook:
     once `record` was called, `mintkey.check.ok` and `mintkey.check.figure`. Exported to Prometheus they have the names
     and labels of `PrometheusHook`, so that one dashboard shows both.
 
-    A span that is being recorded gets an event such as `mintkey.rejected` with attributes such as `mintkey.reason`.
-    Kids are among them; subjects, ids and tokens are not.
+    The current span, if it is recorded, gets an event such as `mintkey.rejected` with attributes such as
+    `mintkey.reason`. Kids are among them; subjects, ids and tokens are not. `instrument` gives every call a span.
 
     Args:
         meter_provider: Where metrics go; by default the process's own, also if that is set later.

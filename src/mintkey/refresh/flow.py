@@ -75,6 +75,9 @@ class RefreshFlow(Generic[A]):
         grace: For how long a token may come again after it was exchanged; zero: never, not even at the same moment.
         family_lifetime: How long a family lives from its sign-in; by default the refresh purpose's lifetime.
 
+    Attributes:
+        purpose: The name of the refresh purpose.
+
     Raises:
         ConfigurationError: A setting does not fit; all problems at once (`configuration`).
 
@@ -120,6 +123,7 @@ class RefreshFlow(Generic[A]):
             raise _misfit(problems)
         if problems:
             raise _misfit(problems)
+        self.purpose: str = refresh.name
         self._workings = workings
         self._access = access
         self._refresh = refresh

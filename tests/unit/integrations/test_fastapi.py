@@ -75,6 +75,9 @@ def application(tokens: TokenService) -> FastAPI:
     async def _twice(used: Annotated[Token, OnceWrite], again: Annotated[Token, Depends(once)]) -> bool:
         return used is again
 
+    @app.post("/approve-by-two-guards", dependencies=[Depends(TokenBearer(ONCE))])
+    async def _two_guards(_used: Annotated[Token, Depends(once)]) -> None: ...
+
     @app.post("/tokens")
     async def _mint(service: ServiceDep) -> str:
         return await service.mint(API, subject="20")
@@ -168,6 +171,13 @@ async def test_parts_of_one_request_share_a_token_for_single_use(client: httpx2.
     answer = await client.post("/approve-twice", headers=await bearer_header(tokens, ONCE, "read"))
     assert (answer.status_code, answer.json()) == (403, {"detail": "insufficient_scope"})
     assert 'scope="write"' in answer.headers["www-authenticate"]
+
+
+async def test_two_guards_of_one_request_spend_a_token_once(client: httpx2.AsyncClient, tokens: TokenService):
+    """A router and its route may each have made their own."""
+    headers = await bearer_header(tokens, ONCE)
+    assert (await client.post("/approve-by-two-guards", headers=headers)).status_code == 200
+    assert (await client.post("/approve-by-two-guards", headers=headers)).status_code == 401
 
 
 class Away(MemoryReplayStore):

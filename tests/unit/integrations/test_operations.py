@@ -1,5 +1,6 @@
 """The dashboard, the alert rules and the page about them name what there is, and nothing else."""
 
+import inspect
 import json
 import re
 from collections.abc import Iterator
@@ -10,10 +11,12 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # it has no types
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from mintkey import Reason, TokenService
+from mintkey import Reason, TokenService, TokenVerifier
+from mintkey.integrations import spans
 from mintkey.integrations.logging import LoggingHook
 from mintkey.integrations.prometheus import PrometheusHook
 from mintkey.integrations.vocabulary import CHECK_FIGURE, CHECK_OK, OUTAGES, WORDS
+from mintkey.refresh import RefreshFlow
 from tests.docs.page import Page
 
 FILES = Path(__file__).parents[3] / "docs" / "operations"
@@ -145,6 +148,18 @@ def test_the_page_lists_every_metric() -> None:
     assert listed == METRICS
     counters = {f"mintkey.{words.counter}" for words in WORDS.values()}
     assert {row[1].strip("`") for row in rows} == counters | {f"mintkey.{CHECK_OK}", f"mintkey.{CHECK_FIGURE}"}
+
+
+def test_the_page_lists_every_span_and_every_attribute() -> None:
+    source = inspect.getsource(spans)
+    rows = PAGE.rows("Spans")
+    listed = {row[0]: re.findall(r"`mintkey\.(\w+)`", row[1]) for row in rows}
+    assert listed["`TokenService`, `TokenVerifier`"] == list(spans.CALLS[TokenVerifier])
+    assert listed["`RefreshFlow`"] == list(spans.CALLS[RefreshFlow])
+    ends = {f"mintkey.{name}" for name in listed["the end of a `redeem`"]}
+    attributes = {row[0].strip("`") for row in rows if "." in row[0]}
+    # What the module names beside the spans that are named after their methods.
+    assert set(re.findall(r'"((?:mintkey|error)\.\w+)"', source)) == ends | attributes | {"mintkey.redeem"}
 
 
 async def test_the_code_of_the_page_runs() -> None:

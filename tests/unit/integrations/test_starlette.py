@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from starlette.applications import Starlette
+from starlette.datastructures import State
 from starlette.exceptions import WebSocketException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse
@@ -18,6 +19,7 @@ from mintkey.integrations import fastapi, starlette
 from mintkey.integrations.starlette import (
     RefusedError,
     TokenGuard,
+    TokenState,
     answer_to,
     install_error_handlers,
     lifespan,
@@ -79,6 +81,18 @@ def test_websockets_are_guarded_and_closed_with_a_code():
             assert (closed.value.code, closed.value.reason) == (1008, "invalid_token")
         with pytest.raises(WebSocketDisconnect), client.websocket_connect("/news"):
             pass
+
+
+def test_the_state_is_typed():
+    if not hasattr(State, "__getitem__"):
+        pytest.skip("a Starlette whose state has attributes only")
+
+    async def ready(request: "Request[TokenState]") -> JSONResponse:
+        tokens: TokenService = request.state["tokens"]
+        return JSONResponse((await tokens.health()).ok)
+
+    with TestClient(Starlette(lifespan=lifespan(service()), routes=[Route("/ready", ready)])) as client:
+        assert client.get("/ready").json() is True
 
 
 @pytest.mark.parametrize(

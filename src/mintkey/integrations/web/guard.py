@@ -89,13 +89,14 @@ class TokenGuard(Generic[C]):
             raise self._refusal(connection, error) from error
 
     async def _spent(self, scope: Any, tokens: TokenVerifier, token: str, scopes: Collection[str]) -> VerifiedToken[C]:
-        """The token of a request, spent once, however many parts of an application ask for it with other scopes."""
-        known: dict[TokenGuard[C], VerifiedToken[C]] = scope.setdefault(_SPENT, {})
-        if self not in known:
-            known[self] = await tokens.verify(token, self.purpose, scopes=scopes)
-        elif not known[self].scopes.issuperset(scopes):
+        """The token of a request, spent once, however many guards of an application ask for it with other scopes."""
+        known: dict[object, VerifiedToken[C]] = scope.setdefault(_SPENT, {})
+        asked = id(tokens), id(self.purpose), token
+        if asked not in known:
+            known[asked] = await tokens.verify(token, self.purpose, scopes=scopes)
+        elif not known[asked].scopes.issuperset(scopes):
             raise InsufficientScopeError("the token lacks a scope", details={"scopes": tuple(sorted(scopes))})
-        return known[self]
+        return known[asked]
 
     def _refusal(self, connection: HTTPConnection, error: Exception) -> HTTPException | WebSocketException:
         return refusal(connection, bearer.answer_to(error, realm=self._realm))

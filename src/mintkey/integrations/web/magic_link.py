@@ -27,7 +27,14 @@ __all__ = ["MagicLinkEndpoint", "OnSuccess"]
 C = TypeVar("C")
 
 OnSuccess = Callable[[Request, VerifiedToken[C]], Awaitable[Response]]
-"""What happens once a link was used: the request, what its token says, and the answer."""
+"""What happens once a link was used: the request, what its token says, and the answer.
+
+Example:
+    ```python
+    async def sign_in(request: Request, used: VerifiedToken[Any]) -> Response:
+        return PlainTextResponse(f"signed in as {used.subject}")
+    ```
+"""
 
 _OVER = frozenset(
     {

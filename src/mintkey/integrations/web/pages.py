@@ -65,10 +65,12 @@ class MagicLinkTexts:
     )
     in_use: Words = Words("This link is in use", "It is being used at this very moment. Try again in a few seconds.")
     unavailable: Words = Words(
-        "We cannot check this link right now", "The link is still good. Try again in a few seconds."
+        "We cannot check this link right now", "That is not the link's fault. Try again in a few seconds."
     )
     other_browser: Words = Words(
-        "Open this link where you asked for it", "It works in the browser in which you asked for it, and nowhere else."
+        "Open this link where you asked for it",
+        "It works in the browser in which you asked for it, and nowhere else. If you asked more than once, use the "
+        "latest link.",
     )
     other_site: Words = Words("Open the link itself", "Another site sent you here. Use the link in the message.")
     again: str = "Ask for a new link"

@@ -19,13 +19,15 @@ Lifespan = Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any]]]
 
 
 class TokenState(TypedDict):
-    """What `lifespan` puts into the state: `request.state.tokens`, or `Request[TokenState]` where Starlette has it.
+    """What `lifespan` puts into the state, for endpoints of a newer Starlette that take a `Request[TokenState]`.
+
+    FastAPI knows no such parameter: routes have a `ServiceDep` there.
 
     Example:
         ```python
-        @app.get("/about")
-        async def about(request: Request[TokenState]) -> dict[str, bool]:
-            return {"ok": (await request.state["tokens"].health()).ok}
+        async def ready(request: Request[TokenState]) -> JSONResponse:
+            health = await request.state["tokens"].health()
+            return JSONResponse({"ok": health.ok}, status_code=200 if health.ok else 503)
         ```
     """
 

@@ -2,15 +2,18 @@
 
 import asyncio
 from datetime import timedelta
+from typing import ClassVar
 
+import anyio
 import pytest
 
 from mintkey import Purpose, TokenService, TokenVerifier
 from mintkey.errors import KeyProviderError, ReplayStoreError
+from mintkey.health import Check
 from mintkey.keys import MemoryKeyProvider
 from mintkey.lifecycle import Resource
 from mintkey.opening import Openings
-from mintkey.replay import MemoryReplayStore
+from mintkey.replay import ClaimStatus, MemoryReplayStore
 
 LINK = Purpose("link", lifetime=timedelta(minutes=1), single_use=True)
 
@@ -187,6 +190,38 @@ async def test_health_never_raises():
     assert {check.word for check in down.checks.values()} == {"keys_unavailable", "replay_unavailable"}
     none = await TokenService(issuer="i", keys=NoneActive()).health()
     assert (none.ok, none.checks["keys"].word) == (False, "none")
+
+
+class Slow(NoneActive):
+    """Answers as soon as everything that is asked of it and of its like is under way."""
+
+    under_way: ClassVar[int] = 0
+    all_asked: ClassVar[asyncio.Event]
+
+    async def answer(self):
+        Slow.under_way += 1
+        if Slow.under_way == 4:
+            Slow.all_asked.set()
+        await Slow.all_asked.wait()
+
+    async def versions(self):
+        await self.answer()
+        return []
+
+    async def status(self, key, /, *, issued_at):
+        await self.answer()
+        return ClaimStatus.UNUSED
+
+    async def checks(self):
+        await self.answer()
+        return {"more": Check(ok=True, word="told", figure=0)}
+
+
+async def test_health_asks_everything_at_once_so_that_an_outage_is_waited_for_once():
+    Slow.all_asked = asyncio.Event()
+    with anyio.fail_after(30):
+        health = await TokenService(issuer="i", keys=Slow(), replay=Slow()).health()
+    assert list(health.checks) == ["keys", "replay", "keys.more", "replay.more"]
 
 
 async def test_keys_that_nobody_rotates_need_no_upkeep(mintkey_clock):

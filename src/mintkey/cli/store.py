@@ -34,12 +34,14 @@ class Place:
         sealer: What seals; None where a directory holds the keys as they are, or nothing is there yet.
         database: The SQLite file, if it is one.
         key_file: The file beside the database that holds the seal key, if the operator set none.
+        holds_ring: Whether keys are there; where the operator rotates them elsewhere, there are marks alone.
     """
 
     url: str = field(repr=False)
     sealer: Sealer | None = None
     database: Path | None = None
     key_file: Path | None = None
+    holds_ring: bool = True
 
 
 def with_service(settings: Settings, work: Callable[[TokenService], Awaitable[T]], /) -> T:
@@ -122,14 +124,19 @@ def open_place(settings: Settings, /, *, option: str = "--store") -> Place:
     return _place(settings, option, create=True)
 
 
-def find_place(settings: Settings, /) -> Place:
+def find_place(settings: Settings, /, *, keys_are_elsewhere: bool = False) -> Place:
     """Where the settings lead; makes nothing. Without a sealer, a database that would need one is not there yet.
+
+    Args:
+        settings: What the operator set.
+        keys_are_elsewhere: An application signs with other keys than those of a ring: then a server that has no sealer
+            is taken to keep its marks, in place of being refused.
 
     Raises:
         ConfigurationError: As for `open_place` (`configuration`).
         KeyProviderError: As for `open_place` (`keys_unavailable`).
     """
-    return _place(settings, "--store", create=False)
+    return _place(settings, "--store", create=False, keys_are_elsewhere=keys_are_elsewhere)
 
 
 @contextmanager
@@ -141,13 +148,15 @@ def naming_settings(option: str = "--store") -> Generator[None]:
         raise type(error)(f"the store cannot be set up from {option} and MINTKEY_*: {error}") from error
 
 
-def _place(settings: Settings, option: str, *, create: bool) -> Place:
+def _place(settings: Settings, option: str, *, create: bool, keys_are_elsewhere: bool = False) -> Place:
     url = f"sqlite:///{_default_database(create=create)}" if settings.store is None else settings.store
     with naming_settings(option):
         kind = kind_of(url)
     if url.startswith("sqlite"):
         return _beside(url, settings.sealer, option, create=create)
     if settings.sealer is None and kind in {"sql", "redis"}:
+        if keys_are_elsewhere:
+            return Place(url, holds_ring=False)
         raise ConfigurationError(
             f"{url.partition(':')[0]}:// keeps private keys sealed only: set MINTKEY_SEAL_KEYS to the keys that seal "
             "those of the application; for a new store `mintkey keys seal-key` makes one"

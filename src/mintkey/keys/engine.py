@@ -53,6 +53,7 @@ _logger = logging.getLogger("mintkey.keys")
 
 _COOL_DOWN = 1.0  # seconds between two tries of a rotation that failed
 _PATIENCE = 0.5  # seconds of real time that a caller gives such a try
+_LONG_PATIENCE = 2.0  # and a look at the store, if there is an answer without it
 _MAX_REASON = 500
 _MAY_SIGN = frozenset({KeyState.ACTIVE, KeyState.PENDING})
 
@@ -201,13 +202,13 @@ class RotatingKeyProvider(Resource):
     async def versions(self) -> Sequence[KeyVersion]:
         """All versions that are still remembered in full, newest first, as the store holds them now.
 
-        While the store is away they are shown as this process last saw them.
+        While the store is away, or silent for two seconds, they are shown as this process last saw them.
 
         Raises:
             KeyProviderError: The store is away for longer than is safe (`keys_unavailable`).
         """
         await self._mints.rest()
-        with suppress(KeyProviderError):
+        with anyio.move_on_after(_LONG_PATIENCE), suppress(KeyProviderError):
             await self._tasks.run(self._keeper.refresh())
         return self._described(await self._begun())
 

@@ -244,6 +244,18 @@ class TestLifecycle:
         assert not any(handle in shown for handle in handles)
 
 
+async def test_versions_of_a_store_that_hangs_are_shown_as_they_were_seen_last(
+    store: FaultyRingStore, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mintkey.keys.engine._LONG_PATIENCE", 0.05)
+    provider = start(store)
+    seen = await provider.versions()
+    store.hang("load")
+    with anyio.fail_after(5):
+        assert await provider.versions() == seen
+    store.release()
+
+
 async def test_a_state_is_that_of_the_moment_of_the_look(
     store: FaultyRingStore, start: Start, clock: FakeClock
 ) -> None:

@@ -53,7 +53,7 @@ def doctor(
     settings = read_settings(os.environ, problems, store=store, ring=ring, issuer=issuer)
     operator_keys = read_operator_keys(os.environ, problems, settings)
     ConfigurationError.raise_if(problems)
-    place = find_place(settings)
+    place = find_place(settings, keys_are_elsewhere=bool(operator_keys.versions))
     found = anyio.run(examine, settings, place)
     packages = installed()
     faster = accelerators(packages)

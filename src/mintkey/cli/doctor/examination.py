@@ -31,6 +31,7 @@ class RingState(StrEnum):
 
     THERE = "there"
     NONE = "none"
+    UNUSED = "unused"
     UNKNOWN = "unknown"
 
 
@@ -69,6 +70,9 @@ async def examine(settings: Settings, place: Place, /) -> Examination:
         tables = await _tables_at(place.url)
         async with AsyncExitStack() as stack:
             keys, service = await _built(stack, settings, place, tables)
+            if not place.holds_ring:
+                found = {name: check for name, check in (await _checks(service)).items() if name.startswith("replay")}
+                return Examination(ring=RingState.UNUSED, checks=found)
             if await keys.workings.access.load() is None:
                 checks = await _checks(service)
                 found = {name: check for name, check in checks.items() if name not in _ABOUT_A_RING}
@@ -99,7 +103,7 @@ async def _built(
     # Unfenced: otherwise a look would begin the memory of a store that has none, and claim that it is complete.
     replay = replay_store_of(place.url, fence=False)
     await stack.enter_async_context(aclosing(replay))
-    is_empty = kind_of(place.url) == "sql" and _RINGS not in (tables or ())
+    is_empty = not place.holds_ring or (kind_of(place.url) == "sql" and _RINGS not in (tables or ()))
     store: KeyRingStore = MemoryKeyRingStore() if is_empty else ring_store_of(place.url)  # reading would make the table
     sealer = place.sealer or Plaintext()
     with naming_settings():

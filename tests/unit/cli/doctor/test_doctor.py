@@ -299,6 +299,27 @@ def test_the_only_key_of_the_operator(answer, monkeypatch):
     assert jwk["d"] not in json.dumps(found)
 
 
+def test_where_the_operator_rotates_a_server_need_hold_no_more_than_marks(
+    valkey, postgres, mintkey, answer, monkeypatch
+):
+    monkeypatch.setenv("MINTKEY_KEYS", json.dumps(dict(generate("EdDSA").private_jwk)))
+
+    for url in (valkey.url, postgres.url):
+        found = answer("doctor", "--store", url)
+        assert (found["ok"], found["ring"]) == (True, "unused")
+        assert all(name.startswith("replay") for name in found["checks"])
+        assert "replay" in found["checks"]
+        assert not any("ring yet" in note for note in found["notes"])
+
+    valkey.command("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    try:
+        assert mintkey("doctor", "--store", valkey.url).exit_code == 3
+    finally:
+        valkey.command("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    # Every other command works on a ring, which a server keeps sealed only.
+    assert mintkey("keys", "list", "--store", valkey.url).exit_code == 2
+
+
 def test_a_misspelt_variable_is_pointed_out(answer, monkeypatch):
     monkeypatch.setenv("MINTKEY_ROTATE_EVRY", "7d")
 

@@ -14,10 +14,11 @@ DOCS = ROOT / "docs"
 
 
 class Page:
-    """A page, by its path below `docs` or its name alone, without the suffix."""
+    """A page, by its path below `docs` or its name alone, without the suffix; `README` is that of the repository."""
 
     def __init__(self, name: str) -> None:
-        (self.path,) = DOCS.rglob(f"{name}.md")
+        path = ROOT / "README.md" if name == "README" else DOCS / f"{name}.md"
+        (self.path,) = [path] if path.exists() else DOCS.rglob(f"{name}.md")
         self.text = self.path.read_text(encoding="utf-8")
 
     def blocks(self, language: str = "python") -> list[str]:

@@ -35,7 +35,7 @@ _show_pyenv_interpreters()
 # cases are for the oldest one, too: what works on both ends does so between them.
 OLDEST = next(filter(_runs, PYTHONS), PYTHONS[0])
 NEWEST = next(filter(_runs, reversed(PYTHONS)), PYTHONS[0])
-LARGE = ("tests/benchmarks", "tests/docs", "tests/fleet", "tests/interop", "tests/model", "tests/simulation")
+LARGE = tuple(f"tests/{room}" for room in "benchmarks browser docs fleet interop model simulation".split())
 ONCE = (*LARGE, "tests/concurrency", "tests/unit/cli/test_process.py")
 # The tests below reach every branch without these, so they need not be traced either.
 UNTRACED = (*LARGE, "tests/concurrency", "tests/conformance", "tests/properties", "tests/security")
@@ -91,7 +91,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """All tests; those of fleets, branch coverage, and the `speed` extra, on one interpreter."""
     is_newest = session.python == NEWEST
-    _install(session, "bench" if is_newest else "test", "fuzz")
+    _install(session, *(("bench", "docs", "recipes") if is_newest else ("test",)), "fuzz")
     env = {"COVERAGE_FILE": f".coverage.{session.python}", "PYTHONWARNINGS": "default"}
     if is_newest:
         env["TEST_EXTRAS"] = "speed"  # what is missing of it fails, and is not skipped
@@ -103,6 +103,13 @@ def tests(session: nox.Session) -> None:
     session.run(*runner, "-n", WORKERS, "--dist=worksteal", *(f"--ignore={path}" for path in left_out), env=env)
     if is_newest:
         session.run("pytest", "-n", "3", "--dist=worksteal", *UNTRACED, env=env)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site, strictly, into `build/site`; the tests do that, too."""
+    _install(session, "docs")
+    session.run("sphinx-build", "-W", "--keep-going", "-n", "docs", "build/site")
 
 
 @nox.session

@@ -16,6 +16,10 @@ class Check:
         word: What state it is in, in one lower-case word: `active`, `ready`, `overdue`, …, or the reason why it cannot
             work.
         figure: The number that goes with it; what it counts is said where the check is made.
+
+    Example:
+        >>> Check(ok=True, word="active", figure=2).word
+        'active'
     """
 
     ok: bool

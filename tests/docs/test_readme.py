@@ -1,5 +1,6 @@
 """What the README shows runs, says what it says, and its commands are the ones that CI runs."""
 
+import os
 import re
 import subprocess
 import sys
@@ -7,16 +8,15 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+from tests.docs.page import ROOT, Page
 
-
-def blocks(language: str, text: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+PAGE = Page("README")
+INTO_A_VENV = "python3 -m venv .venv && .venv/bin/pip install "
+TRY, TEST = PAGE.blocks("sh")
 
 
 def test_the_example_runs_as_it_stands(tmp_path):
-    (example,) = blocks("python", README)
+    (example,) = PAGE.blocks()
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", example],
         capture_output=True,
@@ -32,13 +32,24 @@ def test_the_example_runs_as_it_stands(tmp_path):
 
 
 def test_the_readme_is_short():
-    assert len(README.split()) < 600
+    assert len(PAGE.text.split()) < 600
+
+
+def test_the_first_command_installs_and_runs_the_demo(tmp_path):
+    assert TRY.strip() == f"{INTO_A_VENV}'.[cli]' && .venv/bin/mintkey demo"
+    done = subprocess.run(
+        [sys.executable, "-m", "mintkey", "demo"],  # of what is installed already
+        env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]},
+        cwd=tmp_path,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0
 
 
 def test_ci_runs_the_readmes_test_command_and_nothing_else():
-    _, test_command = blocks("sh", README)
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    assert test_command.strip() in script
+    assert TEST.strip() in script
     commands = [line for line in script.splitlines() if line and not line.startswith("#")]
     assert len(commands) == 3
 

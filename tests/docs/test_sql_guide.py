@@ -4,9 +4,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mintkey import TokenReplayedError, presets
+from mintkey.keys import Sealer
 from mintkey.keys.stores.sql import SQLKeyRingStore
 from mintkey.replay.sql import SQLReplayStore
 from mintkey.sql.schema import metadata
@@ -14,11 +17,8 @@ from tests.docs.page import Page
 from tests.support.postgres import PostgresDatabase
 
 PAGE = Page("sql")
-FILES = {
-    found[1]: found[2]
-    for found in (re.match(r"# (migrations/\S+)\n(.*)", block, re.DOTALL) for block in PAGE.blocks())
-    if found
-}
+SERVICE, *MIGRATIONS = PAGE.blocks()
+FILES = {block.partition("\n")[0].removeprefix("# "): block.partition("\n")[2] for block in MIGRATIONS}
 
 
 class Project:
@@ -62,6 +62,18 @@ def test_the_guide_is_short() -> None:
     assert len(PAGE.text.splitlines()) < 170
     assert set(FILES) == {"migrations/env.py", "migrations/versions/0001_mintkey.py"}
     assert all(f"`{table}`" in PAGE.text for table in metadata.tables)
+
+
+async def test_keys_and_marks_of_a_service_are_in_the_database(url: str) -> None:
+    names: dict[str, Any] = {}
+    exec(SERVICE, names)  # noqa: S102 - the page is ours
+    key = Sealer.generate_key()
+    plain_url = re.sub(r"\+\w+:", ":", url)
+    async with names["service"](plain_url, key) as tokens, names["service"](plain_url, key) as elsewhere:
+        token = await tokens.mint(presets.MAGIC_LINK, subject="20")
+        assert (await elsewhere.verify(token, presets.MAGIC_LINK)).subject == "20"
+        with pytest.raises(TokenReplayedError):
+            await tokens.verify(token, presets.MAGIC_LINK)
 
 
 async def test_the_migration_by_hand_makes_the_tables(tmp_path: Path, url: str) -> None:

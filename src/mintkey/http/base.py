@@ -8,11 +8,21 @@ __all__ = ["HttpRequest", "HttpResponse", "HttpTransport", "ResponseTooLargeErro
 
 
 class TransportError(Exception):
-    """No answer came: the name, the connection, TLS or the protocol failed. Says how and shows no content."""
+    """No answer came: the name, the connection, TLS or the protocol failed. Says how and shows no content.
+
+    Example:
+        >>> issubclass(ResponseTooLargeError, TransportError)
+        True
+    """
 
 
 class ResponseTooLargeError(TransportError):
-    """The answer is longer than was asked for; the rest of it was not read."""
+    """The answer is longer than was asked for; the rest of it was not read.
+
+    Example:
+        >>> str(ResponseTooLargeError("the answer has more than 65536 bytes"))
+        'the answer has more than 65536 bytes'
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,13 @@ __all__ = [
 Algorithm = Literal[
     "EdDSA", "ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "HS256", "HS384", "HS512"
 ]
-"""The signature algorithms we know (RFC 7518 §3.1, RFC 8037 §3.1)."""
+"""The signature algorithms we know (RFC 7518 §3.1, RFC 8037 §3.1).
+
+Example:
+    >>> from typing import get_args
+    >>> "EdDSA" in get_args(Algorithm)
+    True
+"""
 
 
 class KeyState(StrEnum):
@@ -52,7 +58,20 @@ class KeyState(StrEnum):
 
 
 class SigningKey(Protocol):
-    """A key that signs. The private half may be anywhere: signing is an operation of the key, no use of its bytes."""
+    """A key that signs. The private half may be anywhere: signing is an operation of the key, no use of its bytes.
+
+    Example:
+        ```python
+        class OfMyVault:
+            def __init__(self, vault: Vault, kid: str) -> None:
+                self._vault = vault
+                self.kid = kid
+                self.algorithm = "ES256"
+
+            async def sign(self, signing_input: bytes, /) -> bytes:
+                return await self._vault.sign(self.kid, signing_input)  # the private key never leaves the vault
+        ```
+    """
 
     @property
     def kid(self) -> str:
@@ -74,7 +93,15 @@ class SigningKey(Protocol):
 
 
 class VerificationKey(Protocol):
-    """A key that verifies."""
+    """A key that verifies.
+
+    Example:
+        ```python
+        keys = StaticKeyResolver(jwks)
+        key = await keys.resolve(kid)
+        assert not key.verify(b"signed by nobody", b"a signature")
+        ```
+    """
 
     @property
     def kid(self) -> str:
@@ -129,7 +156,14 @@ class BatchSigning(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SigningGrant:
-    """Leave to sign so many tokens with a key; they are counted already."""
+    """Leave to sign so many tokens with a key; they are counted already.
+
+    Example:
+        ```python
+        grant = await keys.acquire(100)
+        signatures = [await grant.key.sign(signing_input) for signing_input in signing_inputs[: grant.count]]
+        ```
+    """
 
     key: SigningKey
     count: int
@@ -149,6 +183,12 @@ class KeyVersion:
         verify_until: From when on it no longer verifies; None while that is open.
         mints: Tokens counted against it, over the whole fleet.
         public_jwk: The public JWK (RFC 7517); None for a secret.
+
+    Example:
+        ```python
+        for version in await keys.versions():
+            print(version.kid, version.state, version.retires_at, version.mints)
+        ```
     """
 
     kid: str
@@ -169,6 +209,11 @@ class JWKSet:
         keys: The public JWKs, newest first.
         etag: A strong validator, quotes included (RFC 9110 §8.8.3).
         max_age: How long a verifier may cache the set without ever refusing a good token.
+
+    Example:
+        >>> keys = JWKSet([{"kty": "OKP", "kid": "k1"}], etag='"1"', max_age=timedelta(minutes=10))
+        >>> keys.as_dict()
+        {'keys': [{'kty': 'OKP', 'kid': 'k1'}]}
     """
 
     __slots__ = ("_keys", "etag", "max_age")
@@ -187,7 +232,22 @@ class JWKSet:
 
 
 class KeyResolver(Protocol):
-    """Enough to verify: finds the key of a kid."""
+    """Enough to verify: finds the key of a kid.
+
+    Example:
+        ```python
+        class OfTenant:
+            def __init__(self, tenants: dict[str, KeyResolver]) -> None:
+                self._tenants = tenants
+
+            async def resolve(self, kid: str, /) -> VerificationKey:
+                return await self._tenants[current_tenant.get()].resolve(kid)
+
+            async def aclose(self) -> None:
+                for keys in self._tenants.values():
+                    await keys.aclose()
+        ```
+    """
 
     async def resolve(self, kid: str, /) -> VerificationKey:
         """The key that verifies what this kid signed.
@@ -205,7 +265,16 @@ class KeyResolver(Protocol):
 
 
 class IKeyProvider(KeyResolver, Protocol):
-    """Enough to mint: holds the versions of one key and rotates them."""
+    """Enough to mint: holds the versions of one key and rotates them.
+
+    Example:
+        ```python
+        async def rotate_by_hand(keys: IKeyProvider) -> str:
+            version = await keys.rotate()
+            await keys.prune()
+            return version.kid
+        ```
+    """
 
     @property
     def max_token_age(self) -> timedelta | None:
@@ -279,6 +348,11 @@ class StoredRing:
             down, the store forgot something.
         time: What the clock of the store said when it answered, in seconds since the epoch; None if it has none of its
             own. Only ever compared with this machine's clock, so that an operator can be told.
+
+    Example:
+        >>> ring = StoredRing(document=b"{}", revision=1, mints={"k1": 20})
+        >>> ring
+        StoredRing(revision=1, mints={'k1': 20}, returned={}, time=None)
     """
 
     document: bytes = field(repr=False)
@@ -292,6 +366,14 @@ class KeyRingStore(Protocol):
     """Where a ring lives. A store is a file of its own, under 120 lines, and imports no other backend.
 
     A store that cannot answer raises `KeyProviderError` (`keys_unavailable`) and leaks no driver exception.
+
+    Example:
+        ```python
+        store: KeyRingStore = MemoryKeyRingStore()
+        ring = await store.load("default")
+        made = await store.compare_and_swap("default", expected=0 if ring is None else ring.revision, document=b"{}")
+        granted = await store.reserve("default", "k1", want=100, limit=1_000_000)
+        ```
     """
 
     async def load(self, ring: str, /) -> StoredRing | None:
@@ -342,6 +424,11 @@ class KeyMaterial:
             it was erased.
         erase_when_retiring: The handle is nothing but the private half and is erased as soon as the version stops
             signing. False where verifying (a secret) or destroying (a key elsewhere) needs it for longer.
+
+    Example:
+        >>> key = KeyMaterial(kid="k1", algorithm="ES256", public_jwk={"kty": "EC"}, handle="keys/of/my/vault/1")
+        >>> key
+        KeyMaterial(kid='k1', algorithm='ES256', public_jwk={'kty': 'EC'}, erase_when_retiring=False)
     """
 
     kid: str
@@ -365,7 +452,17 @@ class Rewrapping(Protocol):
 
 
 class KeyCustodian(Protocol):
-    """Who holds private keys: sealed in the ring, a KMS, an HSM."""
+    """Who holds private keys: sealed in the ring, a KMS, an HSM.
+
+    Example:
+        ```python
+        custodian: KeyCustodian = SealedCustodian(sealer, ring="default")
+        material = await custodian.create("ES256")
+        key = await custodian.open(material)
+        signature = await key.sign(b"header.payload")
+        await custodian.destroy(material)
+        ```
+    """
 
     async def create(self, algorithm: Algorithm, /) -> KeyMaterial:
         """A new key.

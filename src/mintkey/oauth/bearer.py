@@ -19,7 +19,18 @@ _KEPT_ORIGINS = 64
 
 
 class TokenSource(Protocol):
-    """Where tokens come from."""
+    """Where tokens come from.
+
+    Example:
+        ```python
+        class FromFile:
+            async def token(self) -> str:
+                return (await anyio.Path("/var/run/secrets/token").read_text()).strip()
+
+            async def replacement(self, refused: str, /) -> str:
+                return await self.token()
+        ```
+    """
 
     async def token(self) -> str:
         """A token that is good."""

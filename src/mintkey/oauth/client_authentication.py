@@ -22,6 +22,10 @@ class Proof:
     Attributes:
         form: Parameters of the body.
         headers: Header fields.
+
+    Example:
+        >>> Proof(form={"client_id": "billing"}).form["client_id"]
+        'billing'
     """
 
     form: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
@@ -29,7 +33,18 @@ class Proof:
 
 
 class ClientAuthentication(Protocol):
-    """Proves who the client is."""
+    """Proves who the client is.
+
+    Example:
+        ```python
+        class ByCertificate:
+            def problems(self, client_id: str, /) -> Sequence[str]:
+                return ()
+
+            async def prove(self, client_id: str, /, *, token_url: str) -> Proof:
+                return Proof(form={"client_id": client_id})  # the connection proves it (RFC 8705 §2)
+        ```
+    """
 
     def problems(self, client_id: str, /) -> Sequence[str]:
         """Why this cannot work for that client: sentences, each naming a setting."""

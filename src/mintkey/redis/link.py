@@ -83,7 +83,9 @@ class Link:
         """Close this event loop's connections, after the calls that are under way. Other loops close their own."""
         connections = self._loops.pop(asyncio.get_running_loop(), None)
         if connections is not None:
-            await connections.aclose()
+            # Also for who is cancelled, or they would stay open. It takes no longer than a call may.
+            with anyio.CancelScope(shield=True):
+                await connections.aclose()
 
     def _connections_of(self, loop: asyncio.AbstractEventLoop) -> Connections:
         found = self._loops.get(loop)

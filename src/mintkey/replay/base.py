@@ -56,6 +56,15 @@ class ReplayStore(Protocol):
     Keys are short opaque names made by `mintkey.replay.marks`. Instants are aware datetimes. A store that cannot answer
     raises `ReplayStoreError`: `replay_unavailable` if nothing can have happened, `replay_outcome_unknown` if a write
     may have happened.
+
+    Example:
+        ```python
+        store: ReplayStore = MemoryReplayStore()
+        times = {"issued_at": now, "expires_at": now + timedelta(minutes=10)}
+        first = await store.claim("a-mark", owner="one", **times)
+        second = await store.claim("a-mark", owner="another", **times)
+        assert (first, second) == (ClaimOutcome.ACCEPTED, ClaimOutcome.SPENT)
+        ```
     """
 
     async def claim(
@@ -98,7 +107,13 @@ class ReplayStore(Protocol):
 
 @runtime_checkable
 class RevocationStore(Protocol):
-    """A capability of its own: cut-offs per subject."""
+    """A capability of its own: cut-offs per subject.
+
+    Example:
+        >>> from mintkey.replay import MemoryReplayStore
+        >>> isinstance(MemoryReplayStore(), RevocationStore)
+        True
+    """
 
     async def cut_off(self, key: str, /, *, before: datetime, expires_at: datetime) -> None:
         """Refuse everything under this key that was issued before an instant; a later cut-off wins, never an earlier.
@@ -161,6 +176,10 @@ class StoredFamily:
         document: What was written last, opaque to the store; None if there is nothing.
         provable: Whether nothing can have been forgotten: the token that is asked for was issued after the store's
             memory began.
+
+    Example:
+        >>> StoredFamily(document=None, provable=True)
+        StoredFamily(provable=True)
     """
 
     document: bytes | None = field(repr=False)
@@ -173,6 +192,11 @@ class FamilyStore(Protocol):
 
     A family of refresh tokens is a small document that is only ever replaced by compare-and-swap. What it says is
     decided by pure functions of the caller; the store decides nothing but who was first.
+
+    Example:
+        >>> from mintkey.replay import MemoryReplayStore
+        >>> isinstance(MemoryReplayStore(), FamilyStore)
+        True
     """
 
     async def family(self, key: str, /, *, issued_at: datetime) -> StoredFamily:

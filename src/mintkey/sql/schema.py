@@ -45,6 +45,12 @@ SECONDS: "Double[float]" = Double()
 """An instant as a database's clock tells it."""
 
 metadata: MetaData = MetaData()
+"""The tables of keys and marks, for migrations: Alembic takes it beside your own.
+
+Example:
+    >>> sorted(metadata.tables)
+    ['mintkey_cut_offs', 'mintkey_families', 'mintkey_marks', 'mintkey_mints', 'mintkey_rings']
+"""
 
 RINGS = Table(
     "mintkey_rings",

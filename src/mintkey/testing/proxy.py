@@ -97,11 +97,11 @@ class FaultyProxy:
         refuse: Connections are reset as soon as they are accepted, before anything is forwarded.
 
     Example:
-        The first answer on the first connection is lost; the server has executed the request::
-
-            async with FaultyProxy("127.0.0.1", 6379) as proxy:
-                proxy.script(Fault(Fate.LOSE))
-                store = RedisReplayStore(f"redis://127.0.0.1:{proxy.port}")
+        ```python
+        async with FaultyProxy("127.0.0.1", 6379) as proxy:
+            proxy.script(Fault(Fate.LOSE))  # the first answer on the first connection; the request was executed
+            store = RedisReplayStore(f"redis://127.0.0.1:{proxy.port}")
+        ```
     """
 
     def __init__(self, host: str, port: int, /) -> None:

@@ -25,7 +25,17 @@ _HOUR = timedelta(hours=1)
 
 
 class FamilyStoreContract:
-    """The promises of `FamilyStore`, one test each; a subclass brings the `harness` fixture."""
+    """The promises of `FamilyStore`, one test each; a subclass brings the `harness` fixture.
+
+    Example:
+        ```python
+        class TestMyFamilies(FamilyStoreContract):
+            @pytest.fixture
+            async def harness(self):
+                async with MyHarness() as harness:
+                    yield harness
+        ```
+    """
 
     pytestmark: pytest.MarkDecorator = pytest.mark.anyio
 

@@ -47,6 +47,26 @@ class ReplayStoreHarness(ABC):
         time_is_real: The backend lets marks expire by a clock of its own that nobody can move (Redis). The contract
             then looks at `life_left` instead of moving the clock, or waits for a lease of some milliseconds.
         memory_is_shared: Stores from `store` share a memory outside the process, so a running store can lose it.
+
+    Example:
+        ```python
+        class MyHarness(ReplayStoreHarness):
+            def __init__(self) -> None:
+                super().__init__()
+                self._database = MyDatabase()
+                self._given: list[MyReplayStore] = []
+
+            async def store(self, *, fence: bool = True) -> MyReplayStore:
+                self._given.append(MyReplayStore(self._database, fence=fence, clock=self.clock))
+                return self._given[-1]
+
+            async def lose_memory(self) -> None:
+                self._database.clear()
+
+            async def __aexit__(self, *exc_info: object) -> None:
+                for store in self._given:
+                    await store.aclose()
+        ```
     """
 
     time_is_real: bool = False

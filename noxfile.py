@@ -35,7 +35,7 @@ _show_pyenv_interpreters()
 # cases are for the oldest one, too: what works on both ends does so between them.
 OLDEST = next(filter(_runs, PYTHONS), PYTHONS[0])
 NEWEST = next(filter(_runs, reversed(PYTHONS)), PYTHONS[0])
-LARGE = tuple(f"tests/{room}" for room in "benchmarks browser docs fleet interop model simulation".split())
+LARGE = tuple(f"tests/{room}" for room in ["benchmarks", "browser", "docs", "fleet", "interop", "model", "simulation"])
 ONCE = (*LARGE, "tests/concurrency", "tests/unit/cli/test_process.py")
 # The tests below reach every branch without these, so they need not be traced either.
 UNTRACED = (*LARGE, "tests/concurrency", "tests/conformance", "tests/properties", "tests/security")

@@ -80,7 +80,7 @@ async def sign_in(
     if address is None:
         response.status_code = 422
         return pages.sign_in(email, problem="This is no e-mail address. One looks like alice@example.com.")
-    message = await links.send(address, response)
+    message = await links.send(address, request, response)
     return pages.sent(message, is_shown=request.app.state.shows_messages)
 
 

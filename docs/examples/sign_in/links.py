@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Protocol
 
-from fastapi import Response
+from fastapi import Request, Response
 
 from mintkey import TokenService, presets
 from mintkey.integrations.fastapi import SameBrowser
@@ -51,7 +51,7 @@ class Links:
         self._base = base
         self._same_browser = same_browser
 
-    async def send(self, address: str, response: Response) -> Message:
+    async def send(self, address: str, request: Request, response: Response) -> Message:
         """Send a link to this address.
 
         Whoever reads mail there is its user. With accounts of your own: look the address up, make the id of the account
@@ -59,7 +59,7 @@ class Links:
         """
         token = await self._tokens.mint(LOGIN, subject=address)
         if self._same_browser:
-            await SAME_BROWSER.bind(response, token, self._tokens)
+            await SAME_BROWSER.bind(request, response, token, self._tokens)
         # Our own name, and not the Host of the request: that is whatever the one who asks says.
         message = Message(address, f"{self._base}/magic?token={token}")
         await self._mailer.send(message)

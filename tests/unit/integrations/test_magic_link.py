@@ -16,6 +16,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.applications import Starlette
 
 from mintkey import ConfigurationError, Purpose, Reason, ReplayStoreError, TokenService, VerifiedToken
+from mintkey.ids import new_id
 from mintkey.integrations.fastapi import (
     MagicLinkTexts,
     SameBrowser,
@@ -326,10 +327,16 @@ class TestSameBrowser:
         app = site.app(same_browser=same)
 
         @app.post("/links")
-        async def _ask(response: Response) -> str:
+        async def _ask(request: Request, response: Response) -> str:
             link = await site.tokens.mint(LOGIN, subject="alice")
-            await same.bind(response, link, site.tokens)
+            await same.bind(request, response, link, site.tokens)
             return link
+
+        @app.post("/later-links")
+        async def _ask_a_worker(request: Request, response: Response) -> str:
+            link_id = new_id()
+            await same.bind(request, response, link_id, site.tokens)
+            return link_id
 
         async with client_of(app) as client:
             yield client, app
@@ -342,6 +349,22 @@ class TestSameBrowser:
         assert (await client.get("/magic", params={"token": asked.json()})).status_code == 200
         assert (await client.post("/magic", data={"token": asked.json()})).status_code == 303
         assert len(site.used) == 1
+
+    async def test_a_worker_mints_it_later_under_the_id_that_was_bound(
+        self, site: Site, bound: tuple[httpx2.AsyncClient, FastAPI]
+    ):
+        client, _ = bound
+        link_id = (await client.post("/later-links")).json()
+        link = await site.tokens.mint(LOGIN, subject="alice", token_id=link_id)
+        assert (await client.post("/magic", data={"token": link})).status_code == 303
+
+    async def test_a_page_of_another_site_binds_nobody_to_its_own_link(self, bound: tuple[httpx2.AsyncClient, FastAPI]):
+        client, _ = bound
+        for site_of_page in ("cross-site", "same-site"):
+            refused = await client.post("/links", headers={"Sec-Fetch-Site": site_of_page})
+            assert (refused.status_code, "set-cookie" in refused.headers) == (403, False)
+        for site_of_page in ("same-origin", "none"):
+            assert (await client.post("/links", headers={"Sec-Fetch-Site": site_of_page})).status_code == 200
 
     async def test_elsewhere_it_neither_works_nor_is_spent(self, site: Site, bound: tuple[httpx2.AsyncClient, FastAPI]):
         client, app = bound

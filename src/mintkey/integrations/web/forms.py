@@ -6,12 +6,21 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.types import Message
 
-__all__ = ["posted"]
+__all__ = ["is_from_another_site", "posted"]
 
 _LARGEST = 32_768
 """Bytes: twice the longest token that a service reads unless it is told otherwise."""
 
 _MEDIA_TYPE = "application/x-www-form-urlencoded"
+
+
+_OURS = frozenset({"same-origin", "none"})
+"""`Sec-Fetch-Site` of what our own page sends, and of what a user sends by himself (W3C Fetch Metadata)."""
+
+
+def is_from_another_site(request: Request, /) -> bool:
+    """Whether a page of another origin sent a request; what is no browser does not say, and is let through."""
+    return request.headers.get("sec-fetch-site", "none") not in _OURS
 
 
 async def posted(request: Request, /) -> tuple[Mapping[str, str], Request]:

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, Response
 from mintkey.errors import BackendError, ConfigurationError, InvalidTokenError, MintkeyError, Reason
 from mintkey.integrations.bearer import answer_to
 from mintkey.integrations.web import pages
-from mintkey.integrations.web.forms import posted
+from mintkey.integrations.web.forms import is_from_another_site, posted
 from mintkey.integrations.web.pages import MagicLinkTexts, Words
 from mintkey.integrations.web.same_browser import SameBrowser
 from mintkey.integrations.web.state import verifier_of
@@ -47,9 +47,6 @@ _OVER = frozenset(
     }
 )
 """A link that was good once. Of one that somebody made up no more is found out than that its key id is an old one."""
-
-_OURS = frozenset({"same-origin", "none"})
-"""`Sec-Fetch-Site` of a form that our own page posted, and of one that a user sends again (W3C Fetch Metadata)."""
 
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+")
 
@@ -129,7 +126,7 @@ class MagicLinkEndpoint(Generic[C]):
         return HTMLResponse(pages.confirmation(token[0], self._texts), headers=self._headers)
 
     async def _use(self, request: Request) -> Response:
-        if request.headers.get("sec-fetch-site", "none") not in _OURS:
+        if is_from_another_site(request):
             return self._message(403, self._texts.other_site)
         form, request = await posted(request)
         token = form.get("token", "")

@@ -6,7 +6,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mintkey.errors import InvalidTokenError
+from mintkey.integrations.bearer import Answer
 from mintkey.integrations.cookies import TokenCookie
+from mintkey.integrations.web.forms import is_from_another_site
+from mintkey.integrations.web.refusing import RefusedError
 from mintkey.purpose import Purpose
 from mintkey.service import TokenService
 from mintkey.tokens import MintedToken
@@ -33,9 +36,11 @@ class SameBrowser:
         app.include_router(magic_link_router(LOGIN, on_success=sign_in, same_browser=bound))
 
         @app.post("/links")
-        async def ask_for_link(email: Annotated[str, Form()], tokens: ServiceDep, response: Response) -> None:
+        async def ask_for_link(
+            email: Annotated[str, Form()], tokens: ServiceDep, request: Request, response: Response
+        ) -> None:
             link = await tokens.mint(LOGIN, subject=email)
-            await bound.bind(response, link, tokens)
+            await bound.bind(request, response, link, tokens)
             await send_mail(email, f"https://myapp.example/magic?token={link}")
         ```
     """
@@ -45,18 +50,24 @@ class SameBrowser:
         name = purpose.name[: 64 - len(_SUFFIX)] + _SUFFIX
         self._purpose = Purpose(name, lifetime=purpose.lifetime, leeway=purpose.leeway, required=("sub",))
 
-    async def bind(self, response: Response, link: MintedToken, tokens: TokenService, /) -> None:
+    async def bind(
+        self, request: Request, response: Response, link: MintedToken | str, tokens: TokenService, /
+    ) -> None:
         """Have this browser keep what the link will be compared with; it replaces that of an earlier link.
 
         Args:
-            response: The answer to the one who asks for a link.
-            link: The link's token.
-            tokens: The service that minted it.
+            request: Asks for a link.
+            response: The answer to it.
+            link: The link's token, or the id that it will have: whoever mints it later says `token_id=` then.
+            tokens: The service that mints it.
 
         Raises:
+            RefusedError: A page of another site asks (403): it would bind this browser to a link of its own.
             BackendError: As for `TokenService.mint`.
         """
-        mark = await tokens.mint(self._purpose, subject=link.id)
+        if is_from_another_site(request):
+            raise RefusedError(Answer(403, "invalid_request", {}))
+        mark = await tokens.mint(self._purpose, subject=link.id if isinstance(link, MintedToken) else link)
         self._cookie.set(response, mark, max_age=self._purpose.lifetime)
 
     async def asked_for(self, link_id: str, request: Request, tokens: TokenVerifier, /) -> bool:

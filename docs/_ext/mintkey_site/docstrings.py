@@ -16,7 +16,7 @@ __all__ = ["setup", "to_restructured_text"]
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)$")
 _CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)(?=(\w?))")
 
-_GOOGLE = Config(napoleon_use_ivar=True, napoleon_use_rtype=False)
+_GOOGLE: Any = Config(napoleon_use_ivar=True, napoleon_use_rtype=False)
 _OF_ONE_VALUE = frozenset({"attribute", "data", "property"})
 
 

@@ -23,14 +23,26 @@ __all__ = ["prune", "revoke", "rewrap", "rotate", "seal_key"]
 def rotate(
     *, store: StoreOption = None, ring: RingOption = None, yes: YesOption = False, as_json: JsonOption = False
 ) -> None:
-    """Let the next version sign from now on; the one before it keeps verifying for MINTKEY_PREVIOUS_TTL (1d)."""
+    """Let the next version sign from now on; the one before it keeps verifying for MINTKEY_PREVIOUS_TTL (1d).
+
+    Where there are no keys yet it makes the first ones, and says that nothing was rotated.
+    """
     settings = ring_settings(store=store, ring=ring)
     confirm("Rotate the key now?", is_agreed=yes, otherwise="nothing was rotated", as_json=as_json)
-    version = with_keys(settings, RotatingKeyProvider.rotate)
+
+    async def work(provider: RotatingKeyProvider) -> tuple[bool, KeyVersion]:
+        # Whoever mistyped the store or the ring must not believe that the key of the other one is out of use.
+        was_there = await provider.workings.access.load() is not None
+        return was_there, await provider.rotate()
+
+    was_there, version = with_keys(settings, work)
     if as_json:
-        print_json(version_as_json(version))
-    else:
+        print_json({**version_as_json(version), "rotated": was_there})
+    elif was_there:
         show_done(f"{version.kid} signs from now on")
+    else:
+        show_done(f"ring {settings.ring!r} begins: there were no keys, so nothing was rotated")
+        show_done(f"{version.kid} signs")
 
 
 def revoke(

@@ -65,6 +65,8 @@ def show_done(text: str, /) -> None:
 
 def show_facts(console: Console, pairs: Mapping[str, str], /) -> None:
     """Names and values, one pair a line; the terminal wraps what is long, so that it can be copied whole."""
-    width = max(map(len, pairs), default=0)
-    for name, value in pairs.items():
-        console.print(Text.assemble((f"  {name:<{width}}  ", "dim"), printable(value)), soft_wrap=True)
+    # Names too may have been written by anybody: those of header members and of claims.
+    shown = [(printable(name), printable(value)) for name, value in pairs.items()]
+    width = max((len(name) for name, _ in shown), default=0)
+    for name, value in shown:
+        console.print(Text.assemble((f"  {name:<{width}}  ", "dim"), value), soft_wrap=True)

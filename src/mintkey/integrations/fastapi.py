@@ -97,6 +97,9 @@ class TokenBearer(SecurityBase, Generic[C]):
         scheme_name: What the scheme is called in OpenAPI; by default as the purpose.
         description: What OpenAPI says of it.
 
+    Attributes:
+        guard: Does it without FastAPI.
+
     Raises:
         ConfigurationError: The realm has characters that do not fit between quotes (`configuration`).
 
@@ -125,7 +128,7 @@ class TokenBearer(SecurityBase, Generic[C]):
         scheme_name: str | None = None,
         description: str | None = None,
     ) -> None:
-        self._guard: TokenGuard[C] = TokenGuard(purpose, tokens=tokens, cookie=cookie, realm=realm)
+        self.guard: TokenGuard[C] = TokenGuard(purpose, tokens=tokens, cookie=cookie, realm=realm)
         self.model: SecurityModel = HTTPBearer(bearerFormat="JWT", description=description)
         self.scheme_name: str = purpose.name if scheme_name is None else scheme_name
 
@@ -137,7 +140,7 @@ class TokenBearer(SecurityBase, Generic[C]):
             HTTPException: The request is refused.
             WebSocketException: The WebSocket is refused, and the server cannot send a response.
         """
-        return await self._guard(connection, scopes=scopes.scopes)
+        return await self.guard(connection, scopes=scopes.scopes)
 
 
 def jwks_router(*, tokens: TokenService | None = None, path: str = JWKS_PATH) -> APIRouter:

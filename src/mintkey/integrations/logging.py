@@ -1,4 +1,4 @@
-"""Events as log records of the standard library, with their words as fields for whoever collects them."""
+"""Events as log records of the standard library, with their words as fields; and access logs without tokens."""
 
 import logging
 from collections.abc import Mapping
@@ -17,9 +17,10 @@ from mintkey.events import (
     Spent,
     Verified,
 )
+from mintkey.integrations.redacting import RedactTokens
 from mintkey.integrations.vocabulary import OUTAGES, WORDS
 
-__all__ = ["LoggingHook"]
+__all__ = ["LoggingHook", "RedactTokens"]
 
 _LEVELS: Mapping[type[Event], int] = MappingProxyType(
     {

@@ -1,5 +1,7 @@
 """One ring of one store, from the engine's side: decoded, within a deadline, and failing in one way only."""
 
+import hashlib
+from collections import deque
 from dataclasses import replace
 
 from mintkey.keys.base import KeyRingStore, MintReturns, StoredRing
@@ -12,6 +14,12 @@ from mintkey.keys.sealing import Plaintext, Sealer
 __all__ = ["RingAccess"]
 
 _DEADLINE = 5.0  # a store should know better when to give up; this is for those that hang
+
+_REMEMBERED = 8
+"""Documents that we sent: as many as event loops are likely to change a ring at the same time.
+
+Only their hashes are kept: there may be private keys in a document, and they are to go with the version.
+"""
 
 
 class RingAccess:
@@ -26,7 +34,13 @@ class RingAccess:
     def __init__(self, store: KeyRingStore, ring: str, /, *, sealer: Sealer | Plaintext | None = None) -> None:
         self._store = store
         self._seal = DocumentSeal(sealer, ring=ring)
+        self._sent: deque[bytes] = deque(maxlen=_REMEMBERED)
         self.ring = ring
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether its document is authenticated."""
+        return self._seal.is_there
 
     async def load(self) -> StoredRing | None:
         """The ring as stored, or None if the store has none.
@@ -54,6 +68,10 @@ class RingAccess:
         """
         return stored is not None and self._seal.is_current(stored.document, revision=stored.revision)
 
+    def is_own(self, stored: StoredRing | None, /) -> bool:
+        """Whether this process wrote the ring as it is, a moment ago."""
+        return stored is not None and _mark_of(stored.document) in tuple(self._sent)
+
     async def swap(self, before: StoredRing | None, ring: Ring, /) -> StoredRing | None:
         """The ring as it is stored from now on, or None if somebody else was faster.
 
@@ -62,6 +80,7 @@ class RingAccess:
         """
         expected = 0 if before is None else before.revision
         document = self._seal.close(encode(ring), revision=expected + 1)
+        self._sent.append(_mark_of(document))
         swapping = self._store.compare_and_swap(self.ring, expected=expected, document=document)
         if not await answer_of(swapping, task=f"change ring {self.ring!r}", deadline=_DEADLINE):
             return None
@@ -89,3 +108,7 @@ class RingAccess:
         giving = self._store.give_back(self.ring, kid, count=count)
         await answer_of(giving, task=f"give mints back to ring {self.ring!r}", deadline=_DEADLINE)
         return True
+
+
+def _mark_of(document: bytes) -> bytes:
+    return hashlib.sha256(document).digest()

@@ -35,6 +35,11 @@ class DocumentSeal:
         self._sealer = sealer if isinstance(sealer, Sealer) else None
         self._ring = ring
 
+    @property
+    def is_there(self) -> bool:
+        """Whether documents carry one."""
+        return self._sealer is not None
+
     def close(self, document: bytes, /, *, revision: int) -> bytes:
         """What to store: the document behind its seal.
 

@@ -62,7 +62,8 @@ class RotatingKeyProvider(Resource):
     """An `IKeyProvider` over any `KeyRingStore` and any `KeyCustodian`: what all rotating providers are made of.
 
     It needs no background task: whoever calls finds what is due and does it. `maintain` does the same ahead of callers.
-    One provider belongs to one event loop at a time.
+    One provider serves any number of event loops, in as many threads, if its store and its custodian do: the loops
+    share what is known and what was granted, and none waits for another.
 
     Args:
         store: Where the ring lives; opened and closed with the provider if it is a `Resource`.
@@ -260,7 +261,8 @@ class RotatingKeyProvider(Resource):
         Changes no key and no time. Once every process seals with that key, and this returned, the older ones can go.
 
         Raises:
-            UnsupportedOperationError: The custodian keeps the keys elsewhere (`unsupported`).
+            UnsupportedOperationError: The custodian keeps the keys elsewhere, and nothing seals the ring
+                (`unsupported`).
             KeyProviderError: As for `acquire`, or a key does not open under any key-encryption key
                 (`keys_unavailable`).
         """

@@ -26,8 +26,9 @@ class MemoryKeyProvider(RotatingKeyProvider):
         policy: When versions rotate and how long they verify.
         clock: Where time comes from; by default the machine's.
         sealer: Seals private keys within the ring, and the ring; by default they are plain.
-        custodian: Keeps private keys instead of the ring, whose document then carries no seal; not together with
-            `sealer`.
+        custodian: Keeps private keys instead of the ring; not together with `sealer`.
+        ring_sealer: Authenticates a ring whose keys the custodian keeps. Without it, whoever can write to the store
+            can put a public key of his own there.
         refresh_interval: How old a provider's view of a shared store may become.
         outage_tolerance: As for every rotating provider; memory is never away.
         max_clock_skew: How far the clocks of verifiers may differ.
@@ -55,6 +56,7 @@ class MemoryKeyProvider(RotatingKeyProvider):
         clock: Clock | None = None,
         sealer: Sealer | Plaintext | None = None,
         custodian: KeyCustodian | None = None,
+        ring_sealer: Sealer | None = None,
         refresh_interval: timedelta = timedelta(seconds=5),
         outage_tolerance: timedelta = timedelta(minutes=10),
         max_clock_skew: timedelta = timedelta(seconds=5),
@@ -65,9 +67,14 @@ class MemoryKeyProvider(RotatingKeyProvider):
             algorithm=algorithm,
             policy=policy,
             clock=clock,
-            sealer=sealer,
+            sealer=ring_sealer if sealer is None else sealer,
             custodian=custodian_for(
-                "MemoryKeyProvider", ring=ring, sealer=sealer, custodian=custodian, default=Plaintext()
+                "MemoryKeyProvider",
+                ring=ring,
+                sealer=sealer,
+                custodian=custodian,
+                ring_sealer=ring_sealer,
+                default=Plaintext(),
             ),
             refresh_interval=refresh_interval,
             outage_tolerance=outage_tolerance,

@@ -31,8 +31,9 @@ class RedisKeyProvider(RotatingKeyProvider):
         policy: When versions rotate and how long they verify.
         clock: Where time comes from; by default the machine's.
         sealer: Seals private keys and their ring at rest; `Plaintext()` leaves them open to all who get there.
-        custodian: Keeps private keys instead of the ring, whose document then carries no seal; not together with
-            `sealer`.
+        custodian: Keeps private keys instead of the ring; not together with `sealer`.
+        ring_sealer: Authenticates a ring whose keys the custodian keeps. Without it, whoever can write to the server
+            can put a public key of his own there.
         refresh_interval: How old a process's view of the ring may become.
         outage_tolerance: How long signing and verifying go on while the server cannot be used.
         max_clock_skew: How far the clocks of processes and verifiers may differ.
@@ -59,6 +60,7 @@ class RedisKeyProvider(RotatingKeyProvider):
         clock: Clock | None = None,
         sealer: Sealer | Plaintext | None = None,
         custodian: KeyCustodian | None = None,
+        ring_sealer: Sealer | None = None,
         refresh_interval: timedelta = timedelta(seconds=5),
         outage_tolerance: timedelta = timedelta(minutes=10),
         max_clock_skew: timedelta = timedelta(seconds=5),
@@ -71,8 +73,15 @@ class RedisKeyProvider(RotatingKeyProvider):
             algorithm=algorithm,
             policy=policy,
             clock=clock,
-            sealer=sealer,
-            custodian=custodian_for("RedisKeyProvider", ring=ring, sealer=sealer, custodian=custodian, default=None),
+            sealer=ring_sealer if sealer is None else sealer,
+            custodian=custodian_for(
+                "RedisKeyProvider",
+                ring=ring,
+                sealer=sealer,
+                custodian=custodian,
+                ring_sealer=ring_sealer,
+                default=None,
+            ),
             refresh_interval=refresh_interval,
             outage_tolerance=outage_tolerance,
             max_clock_skew=max_clock_skew,

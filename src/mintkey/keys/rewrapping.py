@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
-from mintkey.errors import KeyProviderError, Reason
+from mintkey.errors import KeyProviderError, Reason, UnsupportedOperationError
 from mintkey.keys.ring import Rewrap, Ring, apply
 from mintkey.keys.workings import RingWorkings
 
@@ -20,14 +20,14 @@ async def rewrap(workings: RingWorkings, /) -> int:
         workings: The provider's.
 
     Raises:
-        UnsupportedOperationError: The custodian keeps the keys elsewhere (`unsupported`).
+        UnsupportedOperationError: The custodian keeps the keys elsewhere, and nothing seals the ring (`unsupported`).
         KeyProviderError: The store cannot answer, or a key does not open (`keys_unavailable`), or others seal with an
             older key as fast as this process seals anew (`rotation_conflict`).
     """
     done: set[str] = set()
     snapshot = await workings.keeper.refresh()
     for _ in range(_TRIES):
-        edits = await workings.keychain.rewrap(snapshot.ring)
+        edits = await _edits(workings, snapshot.ring)
         if snapshot.stored is None:
             break  # there is no ring, and sealing begins none
         snapshot = (await workings.keeper.edit(partial(_applied, edits=edits))).snapshot
@@ -42,6 +42,15 @@ async def rewrap(workings: RingWorkings, /) -> int:
             details={"ring": workings.access.ring},
         )
     return len(done)
+
+
+async def _edits(workings: RingWorkings, ring: Ring) -> Sequence[Rewrap]:
+    try:
+        return await workings.keychain.rewrap(ring)
+    except UnsupportedOperationError:
+        if not workings.access.is_sealed:
+            raise
+        return ()  # no key is ours to seal anew, but the ring around them is
 
 
 def _applied(ring: Ring, edits: Sequence[Rewrap]) -> Ring:

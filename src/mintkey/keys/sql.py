@@ -20,6 +20,8 @@ class SQLKeyProvider(RotatingKeyProvider):
     A database is read by more people than a key should be, so private keys are sealed, or kept elsewhere, unless the
     caller says `Plaintext()` by name.
 
+    Any number of event loops may share one; only a database in memory and an engine of the caller's belong to one loop.
+
     Args:
         engine_or_url: `sqlite:///file.db`, `sqlite://` (in memory, forgotten when closed), `postgresql://…`, or an
             `AsyncEngine` that stays the caller's and is never closed here.
@@ -28,8 +30,9 @@ class SQLKeyProvider(RotatingKeyProvider):
         policy: When versions rotate and how long they verify.
         clock: Where time comes from; by default the machine's.
         sealer: Seals private keys and their ring at rest; `Plaintext()` leaves them open to all who get there.
-        custodian: Keeps private keys instead of the ring, whose document then carries no seal; not together with
-            `sealer`.
+        custodian: Keeps private keys instead of the ring; not together with `sealer`.
+        ring_sealer: Authenticates a ring whose keys the custodian keeps. Without it, whoever can write to the database
+            can put a public key of his own there.
         refresh_interval: How old a process's view of the ring may become.
         outage_tolerance: How long signing and verifying go on while the database cannot be used.
         max_clock_skew: How far the clocks of processes and verifiers may differ.
@@ -55,6 +58,7 @@ class SQLKeyProvider(RotatingKeyProvider):
         clock: Clock | None = None,
         sealer: Sealer | Plaintext | None = None,
         custodian: KeyCustodian | None = None,
+        ring_sealer: Sealer | None = None,
         refresh_interval: timedelta = timedelta(seconds=5),
         outage_tolerance: timedelta = timedelta(minutes=10),
         max_clock_skew: timedelta = timedelta(seconds=5),
@@ -65,8 +69,15 @@ class SQLKeyProvider(RotatingKeyProvider):
             algorithm=algorithm,
             policy=policy,
             clock=clock,
-            sealer=sealer,
-            custodian=custodian_for("SQLKeyProvider", ring=ring, sealer=sealer, custodian=custodian, default=None),
+            sealer=ring_sealer if sealer is None else sealer,
+            custodian=custodian_for(
+                "SQLKeyProvider",
+                ring=ring,
+                sealer=sealer,
+                custodian=custodian,
+                ring_sealer=ring_sealer,
+                default=None,
+            ),
             refresh_interval=refresh_interval,
             outage_tolerance=outage_tolerance,
             max_clock_skew=max_clock_skew,

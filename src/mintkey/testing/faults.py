@@ -5,13 +5,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from threading import Lock
 from typing import ClassVar
-
-import anyio
 
 from mintkey.errors import BackendError, ConfigurationError, KeyProviderError, Reason, ReplayStoreError
 from mintkey.keys.base import KeyRingStore, StoredRing
 from mintkey.lifecycle import Resource
+from mintkey.loops import Waiting
 from mintkey.replay.base import ClaimOutcome, ClaimStatus, ReplayStore
 
 __all__ = ["FaultyReplayStore", "FaultyRingStore", "StoreFault"]
@@ -48,7 +48,8 @@ class _Faulty(Resource):
         self._entered: Resource | None = None
         self._next: defaultdict[str | None, deque[StoreFault | None]] = defaultdict(deque)
         self._always: dict[str | None, StoreFault | None] = {}
-        self._healed = anyio.Event()
+        self._guard = Lock()  # a test may heal what hangs in another event loop; never held over an await
+        self._hanging = Waiting()
 
     def fail(self, *faults: StoreFault | None, on: str | None = None) -> None:
         """What the next calls meet, one each.
@@ -76,10 +77,10 @@ class _Faulty(Resource):
 
     def heal(self) -> None:
         """Forget all faults; calls that hang go on and are executed."""
-        self._next.clear()
-        self._always.clear()
-        self._healed.set()
-        self._healed = anyio.Event()
+        with self._guard:
+            self._next.clear()
+            self._always.clear()
+            self._hanging.wake_all()
 
     def _known(self, method: str | None) -> str | None:
         # A typo would be a fault that never happens, and a test that proves nothing.
@@ -96,12 +97,14 @@ class _Faulty(Resource):
     @asynccontextmanager
     async def _passage(self, method: str, before: BackendError, after: BackendError) -> AsyncGenerator[None, None]:
         """The way of one call through its fault, if it has one."""
-        self.calls[method] += 1
-        fault = self._pop(method)
+        with self._guard:
+            self.calls[method] += 1
+            fault = self._pop(method)
+            healed = self._hanging.join() if fault is StoreFault.HANG else None
         if fault is StoreFault.BEFORE:
             raise before
-        if fault is StoreFault.HANG:
-            await self._healed.wait()
+        if healed is not None:
+            await healed
         yield
         if fault is StoreFault.AFTER:
             raise after

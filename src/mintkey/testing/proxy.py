@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Self, cast
+from typing import Self
 
 __all__ = ["Fate", "Fault", "FaultyProxy"]
 
@@ -116,7 +116,7 @@ class FaultyProxy:
         self.refuse: bool = False
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -136,18 +136,22 @@ class FaultyProxy:
         for writer in tuple(self._writers):
             writer.transport.abort()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._tasks.add(task := cast("asyncio.Task[None]", asyncio.current_task()))
-        task.add_done_callback(self._tasks.discard)
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self._writers.add(writer)
-        try:
-            with suppress(OSError):
-                if not self.refuse:
-                    await self._join(reader, writer, self._scripts.popleft() if self._scripts else _Script(()))
-        finally:
-            self._writers.discard(writer)
-            writer.transport.abort()
+        task = asyncio.ensure_future(self._serve(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(lambda _: self._end(task, writer))  # also of one that is cancelled before it begins
+
+    def _end(self, task: "asyncio.Task[None]", writer: asyncio.StreamWriter) -> None:
+        self._tasks.discard(task)
+        self._writers.discard(writer)
+        writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            if not self.refuse:
+                await self._join(reader, writer, self._scripts.popleft() if self._scripts else _Script(()))
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, script: _Script) -> None:
         from_server, to_server = await asyncio.open_connection(*self._target)
@@ -158,11 +162,11 @@ class FaultyProxy:
             # Whoever ends first ends the connection.
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._writers.discard(to_server)
+            to_server.transport.abort()
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
-            self._writers.discard(to_server)
-            to_server.transport.abort()
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, script: _Script) -> None:
         while chunk := await reader.read(_CHUNK):

@@ -86,14 +86,33 @@ def test_rotating_lets_the_successor_sign(mintkey):
 
     assert (rotated.exit_code, rotated.stderr) == (0, "")
     version = json.loads(rotated.stdout)
-    assert (version["kid"], version["state"]) == (before[0]["kid"], "active")
+    assert (version["kid"], version["state"], version["rotated"]) == (before[0]["kid"], "active", True)
     after = json.loads(mintkey("keys", "list", "--json").stdout)["keys"]
     assert [each["state"] for each in after] == ["pending", "active", "retiring"]
     assert after[2]["verify_until"] is not None
 
 
-def test_people_are_told_who_signs_now(mintkey):
-    assert mintkey("keys", "rotate", "-y").stdout.endswith(" signs from now on\n")
+def test_people_are_told_who_signs_now(mintkey, answer):
+    successor = answer("keys", "list")["keys"][0]["kid"]
+    assert mintkey("keys", "rotate", "-y").stdout == f"✓ {successor} signs from now on\n"
+
+
+def test_where_there_were_no_keys_nothing_was_rotated(mintkey, answer):
+    """Not a failure, as a key signs that nobody else has; but who mistyped the ring's name has to see it."""
+    begun = mintkey("keys", "rotate", "--yes", "--ring", "payment")
+
+    active = answer("keys", "list", "--ring", "payment")["keys"][1]
+    assert (begun.exit_code, begun.stderr) == (0, "")
+    assert begun.stdout == (
+        f"✓ ring 'payment' begins: there were no keys, so nothing was rotated\n✓ {active['kid']} signs\n"
+    )
+
+
+def test_programs_are_told_too_that_nothing_was_rotated(answer):
+    begun = answer("keys", "rotate", "--yes")
+
+    assert [begun["rotated"], answer("keys", "rotate", "--yes")["rotated"]] == [False, True]
+    assert begun["kid"] == answer("keys", "list")["keys"][2]["kid"]
 
 
 def test_tokens_of_the_previous_key_stay_good(mintkey):

@@ -104,6 +104,7 @@ def test_an_interrupted_person_leaves_with_130(data_home):
 
 
 def test_a_person_confirms_a_rotation(data_home):
+    subprocess.run([*MINTKEY, "keys", "list"], capture_output=True, check=True, timeout=60)
     person, terminal = os.openpty()
     with os.fdopen(person, "wb", buffering=0) as keyboard:
         keyboard.write(b"y\n")

@@ -14,6 +14,7 @@ from mintkey import MissingExtraError
         ("starlette", "mintkey.integrations.fastapi"),
         ("starlette", "mintkey.integrations.starlette"),
         ("starlette", "mintkey.integrations.web"),
+        ("starlette", "mintkey.integrations.overrides"),
     ],
 )
 def test_what_is_missing_is_named_with_the_command_that_brings_it(

@@ -181,6 +181,16 @@ def test_a_provider_takes_a_sealer_or_a_custodian():
         custodian_for("P", ring="r", sealer=None, custodian=None)
 
 
+def test_a_sealer_of_the_ring_alone_goes_with_a_custodian():
+    mine = custodian()
+    assert custodian_for("P", ring="r", sealer=None, custodian=mine, ring_sealer=SEALER) is mine
+    with pytest.raises(ConfigurationError, match=r"not both.*ring_sealer= beside custodian="):
+        custodian_for("P", ring="r", sealer=SEALER, custodian=mine, ring_sealer=SEALER)
+    for sealer in (SEALER, Plaintext(), None):
+        with pytest.raises(ConfigurationError, match="P takes ring_sealer= beside custodian= alone"):
+            custodian_for("P", ring="r", sealer=sealer, custodian=None, ring_sealer=SEALER, default=Plaintext())
+
+
 async def test_rewrapping_changes_the_handle_and_nothing_else():
     old = await custodian().create("EdDSA")
     both = custodian(Sealer([bytes(32), bytes(range(32))]))

@@ -86,7 +86,7 @@ class TokenGuard(Generic[C]):
                 return await self._spent(scope, tokens, token, scopes)
             return await tokens.verify(token, self.purpose, scopes=scopes)
         except (InvalidTokenError, BackendError) as error:
-            raise self._refusal(connection, error) from error
+            raise self.refuse(connection, error) from error
 
     async def _spent(self, scope: Any, tokens: TokenVerifier, token: str, scopes: Collection[str]) -> VerifiedToken[C]:
         """The token of a request, spent once, however many guards of an application ask for it with other scopes."""
@@ -98,5 +98,6 @@ class TokenGuard(Generic[C]):
             raise InsufficientScopeError("the token lacks a scope", details={"scopes": tuple(sorted(scopes))})
         return known[asked]
 
-    def _refusal(self, connection: HTTPConnection, error: Exception) -> HTTPException | WebSocketException:
+    def refuse(self, connection: HTTPConnection, error: Exception, /) -> HTTPException | WebSocketException:
+        """What to raise for a request whose token is refused with this error."""
         return refusal(connection, bearer.answer_to(error, realm=self._realm))

@@ -11,11 +11,14 @@ from mintkey.errors import ConfigurationError
 from mintkey.service import TokenService
 from mintkey.verifier import TokenVerifier
 
-__all__ = ["TokenState", "lifespan", "service_of", "verifier_of"]
+__all__ = ["INSTEAD", "TokenState", "lifespan", "service_of", "verifier_of"]
 
 V = TypeVar("V", bound=TokenVerifier)
 
 Lifespan = Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any]]]
+
+INSTEAD = "mintkey_instead"
+"""What the state of an application under test calls the service that is opened in the place of its own."""
 
 
 class TokenState(TypedDict):
@@ -56,8 +59,10 @@ def lifespan(
 
     @asynccontextmanager
     async def opened(app: Any) -> AsyncGenerator[Mapping[str, Any], None]:
-        made = tokens if isinstance(tokens, TokenVerifier) else tokens()
-        service = await made if isawaitable(made) else made
+        service: TokenVerifier | None = getattr(app.state, INSTEAD, None)
+        if service is None:
+            made = tokens if isinstance(tokens, TokenVerifier) else tokens()
+            service = await made if isawaitable(made) else made
         async with service:
             # In the application too: not everything that calls one hands its state on.
             app.state.tokens = service

@@ -157,24 +157,34 @@ def custodian_for(
     ring: str,
     sealer: Sealer | Plaintext | None,
     custodian: KeyCustodian | None,
+    ring_sealer: Sealer | None = None,
     default: Plaintext | None = None,
 ) -> KeyCustodian:
-    """Who keeps the private keys of a provider, from its two settings for that.
+    """Who keeps the private keys of a provider, from its settings for that.
 
     Args:
         provider: The provider's name, for messages.
         ring: The name of its ring.
         sealer: Keys stay in the ring, sealed with this.
         custodian: Keys are kept by this one.
+        ring_sealer: Authenticates a ring whose keys the custodian keeps.
         default: What holds where neither is given; None: the caller has to decide.
 
     Raises:
-        ConfigurationError: Both are given, or neither where there is no default (`configuration`).
+        ConfigurationError: Sealer and custodian are given, or neither where there is no default; or the ring's own
+            sealer without a custodian (`configuration`).
     """
     if custodian is not None:
         if sealer is not None:
-            raise ConfigurationError(f"{provider} takes sealer= or custodian=, not both")
+            raise ConfigurationError(
+                f"{provider} takes sealer= or custodian=, not both: sealer= seals private keys, which a custodian "
+                "keeps; ring_sealer= beside custodian= authenticates the ring"
+            )
         return custodian
+    if ring_sealer is not None:
+        raise ConfigurationError(
+            f"{provider} takes ring_sealer= beside custodian= alone: sealer=Sealer([...]) seals keys and ring"
+        )
     sealer = default if sealer is None else sealer
     if sealer is None:
         raise ConfigurationError(

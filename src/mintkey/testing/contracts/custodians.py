@@ -32,6 +32,7 @@ from mintkey.keys.base import Algorithm, KeyCustodian, KeyMaterial, SigningKey, 
 __all__ = ["CustodianHarness", "KeyCustodianContract"]
 
 _PUBLIC_MEMBERS = frozenset({"kty", "crv", "x", "y", "n", "e", "kid", "alg", "use", "key_ops"})
+_TELLING = 8  # characters; fewer than that are found in any text by accident, and keep no secret
 
 
 class CustodianHarness(Protocol):
@@ -119,10 +120,11 @@ class KeyCustodianContract:
     async def test_a_damaged_handle_is_a_key_provider_error(self, harness: CustodianHarness) -> None:
         """Never a driver's error, and never a message with the handle in it."""
         material = await harness.custodian().create(harness.algorithms[0])
-        for handle in ("", "no handle of ours", material.handle[:-4], "é" + material.handle):
+        cut = material.handle[:-4] or material.handle[:-1]
+        for handle in ("", "no handle of ours", cut, "é, and no handle of ours: " + material.handle):
             with pytest.raises(KeyProviderError) as raised:
                 await _open_and_sign(harness.custodian(), replace(material, handle=handle))
-            assert not handle or handle not in str(raised.value)
+            assert not _shows(str(raised.value), handle)
 
     async def test_a_handle_of_another_key_does_not_sign(self, harness: CustodianHarness) -> None:
         """Whoever can write to the ring cannot put one key in the place of another."""
@@ -137,7 +139,7 @@ class KeyCustodianContract:
         for material in await _one_of_each(harness):
             key = await custodian.open(material)
             for shown in (repr(custodian), repr(material), repr(key)):
-                assert material.handle not in shown
+                assert not _shows(shown, material.handle)
 
     async def test_destroying_twice_does_nothing(self, harness: CustodianHarness) -> None:
         """The pruning process may crash between two steps and start again, and handles may have been erased before."""
@@ -156,6 +158,10 @@ class KeyCustodianContract:
 
 async def _one_of_each(harness: CustodianHarness) -> list[KeyMaterial]:
     return [await harness.custodian().create(algorithm) for algorithm in harness.algorithms]
+
+
+def _shows(text: str, handle: str) -> bool:
+    return len(handle) >= _TELLING and handle in text
 
 
 async def _open_and_sign(custodian: KeyCustodian, material: KeyMaterial) -> bytes:

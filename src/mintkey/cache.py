@@ -1,6 +1,7 @@
 """A bounded memory of tokens whose signature was checked, for purposes that are verified many times."""
 
 from collections.abc import Mapping
+from threading import Lock
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -15,6 +16,15 @@ _CONTAINERS = (dict, list)
 
 _Entry = tuple[Found, Purpose[Any], object, bool]
 """What was found, for which purpose and by which service, and whether it holds no object that somebody could change."""
+
+
+class _Entries(dict[str, _Entry]):
+    """Entries by their token; a debugger that shows the members of a cache shows neither tokens nor claims."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} token(s)>"
 
 
 class VerificationCache:
@@ -38,7 +48,8 @@ class VerificationCache:
         if max_entries < 1:
             raise ConfigurationError("VerificationCache.max_entries must be at least 1")
         self._max_entries = max_entries
-        self._entries: dict[str, _Entry] = {}
+        self._entries = _Entries()
+        self._guard = Lock()  # for those who make room; threads with event loops of their own may share a cache
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(entries={len(self._entries)}, max_entries={self._max_entries})"
@@ -61,11 +72,13 @@ class VerificationCache:
 
     def put(self, token: str, purpose: Purpose[Any], service: object, found: Found, /) -> None:
         """Remember a token; the oldest makes room."""
-        if len(self._entries) >= self._max_entries and token not in self._entries:
-            del self._entries[next(iter(self._entries))]
         values = *found[3].values(), *found[4].values()
         is_flat = not any(isinstance(value, _CONTAINERS) for value in values)
-        self._entries[token] = _copy_of_found(found), purpose, service, is_flat
+        entry = _copy_of_found(found), purpose, service, is_flat
+        with self._guard:
+            if len(self._entries) >= self._max_entries and token not in self._entries:
+                del self._entries[next(iter(self._entries))]
+            self._entries[token] = entry
 
 
 def _copy_of_found(found: Found) -> Found:

@@ -2,7 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
+
+from mintkey.loops import PerLoop
 
 __all__ = ["Detached", "SingleFlight"]
 
@@ -46,11 +49,18 @@ class Detached:
         return task.result()
 
     async def aclose(self) -> None:
-        """Cancel what still runs and wait until it ended."""
-        loop = asyncio.get_running_loop()
-        running = [task for task in self._tasks if task.get_loop() is loop]
-        for task in running:
-            task.cancel()
+        """Cancel what still runs, and wait until what runs in this event loop ended.
+
+        Another loop is told and not waited for: it may be blocked, or gone.
+        """
+        here, running = asyncio.get_running_loop(), list[asyncio.Task[Any]]()
+        for task in tuple(self._tasks):
+            if task.get_loop() is here:
+                task.cancel()
+                running.append(task)
+            else:
+                with suppress(RuntimeError):  # that loop was closed, and its tasks are gone with it
+                    task.get_loop().call_soon_threadsafe(task.cancel)
         if running:
             await asyncio.wait(running)
 
@@ -63,6 +73,8 @@ class Detached:
 class SingleFlight(Generic[T]):
     """One kind of work of which only one runs at a time; whoever asks meanwhile joins it.
 
+    That is one for each event loop: nobody can wait for the task of another.
+
     Args:
         tasks: Where the task lives.
         work: Begins the work.
@@ -71,21 +83,30 @@ class SingleFlight(Generic[T]):
     def __init__(self, tasks: Detached, work: Callable[[], Coroutine[Any, Any, T]], /) -> None:
         self._tasks = tasks
         self._work = work
-        self._task: asyncio.Task[T] | None = None
+        self._flights: PerLoop[_Flight[T]] = PerLoop(_Flight)
 
     @property
     def is_running(self) -> bool:
         """Whether somebody began and it did not end."""
-        task = self._task
-        # A task of another event loop is gone with that loop, whether it ended or not.
-        return task is not None and not task.done() and task.get_loop() is asyncio.get_running_loop()
+        task = self._flights.here().task
+        return task is not None and not task.done()
 
     def start(self) -> asyncio.Task[T]:
         """The running task, or a new one; nobody has to wait for it."""
-        if self._task is None or not self.is_running:
-            self._task = self._tasks.start(self._work())
-        return self._task
+        flight = self._flights.here()
+        if flight.task is None or flight.task.done():
+            flight.task = self._tasks.start(self._work())
+        return flight.task
 
     async def join(self) -> T:
         """What the running work, or a new one, returns or raises."""
         return await self._tasks.outcome(self.start())
+
+
+class _Flight(Generic[T]):
+    """The task of one event loop, if there was one so far."""
+
+    __slots__ = ("task",)
+
+    def __init__(self) -> None:
+        self.task: asyncio.Task[T] | None = None

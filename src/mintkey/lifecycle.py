@@ -1,7 +1,8 @@
 """Counted openings: one store or provider may serve several services and is closed by the last to leave."""
 
+from threading import Lock
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, NoReturn, Self
 
 __all__ = ["Resource"]
 
@@ -14,15 +15,16 @@ class Resource:
     then `aclose` alone closes it.
     """
 
+    # Event loops of several threads may share a resource. Held for an addition, so all resources share one.
+    __counting: ClassVar[Lock] = Lock()
     __openings: int = 0
 
     async def __aenter__(self) -> Self:
-        self.__openings += 1
-        if self.__openings == 1:
+        if self.__count(1) == 1:
             try:
                 await self._open()
             except BaseException:
-                self.__openings -= 1
+                self.__count(-1)
                 raise
         return self
 
@@ -33,8 +35,7 @@ class Resource:
 
     async def aclose(self) -> None:
         """Take one opening back; the last one closes. Closing what is closed does nothing."""
-        self.__openings = max(0, self.__openings - 1)
-        if self.__openings == 0:
+        if self.__count(-1) == 0:
             await self._close()
 
     async def aclose_unless_open(self) -> None:
@@ -47,3 +48,16 @@ class Resource:
 
     async def _close(self) -> None:
         """Let go of everything that `_open` or a first use took; must bear being called again."""
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled: what is open cannot be copied, and with it would go passwords and keys.
+
+        Raises:
+            TypeError: Always.
+        """
+        raise TypeError(f"{type(self).__name__} is not pickled or copied: make another one where it is needed")
+
+    def __count(self, change: int) -> int:
+        with self.__counting:
+            self.__openings = max(0, self.__openings + change)
+            return self.__openings

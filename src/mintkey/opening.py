@@ -5,6 +5,8 @@ from typing import Any, Protocol
 
 import anyio
 
+from mintkey.loops import PerLoop
+
 __all__ = ["Openings"]
 
 
@@ -18,14 +20,17 @@ class Openings:
     def __init__(self) -> None:
         self._entered: set[int] = set()
         self._stack = AsyncExitStack()
-        self._lock = anyio.Lock()
+        self._lock = PerLoop(anyio.Lock)
 
     def __contains__(self, resource: object) -> bool:
         return id(resource) in self._entered
 
     async def enter(self, resource: _Closable) -> None:
-        """Enter a resource unless it is entered already; one that cannot be entered is closed all the same."""
-        async with self._lock:
+        """Enter a resource unless it is entered already; one that cannot be entered is closed all the same.
+
+        Two event loops may enter it both, at their first use; then it is left twice.
+        """
+        async with self._lock.here():
             if id(resource) in self._entered:
                 return
             if isinstance(resource, AbstractAsyncContextManager):
@@ -37,6 +42,6 @@ class Openings:
 
     async def leave_all(self) -> None:
         """Leave everything that was entered, last first, whatever one of them raises."""
-        async with self._lock:
+        async with self._lock.here():
             self._entered.clear()
             await self._stack.aclose()

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from threading import Lock
 from typing import Any, Generic, TypeVar, overload
 
 from mintkey.claims.registered import ClaimRules
@@ -273,12 +274,13 @@ class PurposeTable(Generic[T]):
         5
     """
 
-    __slots__ = ("_made", "_make", "_met", "find")
+    __slots__ = ("_guard", "_made", "_make", "_met", "find")
 
     def __init__(self, make: Callable[[Purpose[Any]], T], /) -> None:
         self._make = make
         self._made: dict[int, T] = {}
         self._met: list[Purpose[Any]] = []
+        self._guard = Lock()  # event loops of several threads may share a service
         self.find: Callable[[int], T | None] = self._made.get
 
     def __getitem__(self, purpose: Purpose[Any], /) -> T:
@@ -287,11 +289,13 @@ class PurposeTable(Generic[T]):
 
     def add(self, purpose: Purpose[Any], /) -> T:
         """Prepare it for a purpose that was not met yet, and keep it."""
-        if len(self._made) >= _KEPT:  # somebody makes a purpose for every call
-            self._made.clear()
-            self._met.clear()
-        made = self._made[id(purpose)] = self._make(purpose)
-        self._met.append(purpose)  # as long as it is here, nobody else has its id
+        made = self._make(purpose)
+        with self._guard:
+            if len(self._made) >= _KEPT:  # somebody makes a purpose for every call
+                self._made.clear()
+                self._met.clear()
+            self._met.append(purpose)  # as long as it is here, nobody else has its id
+            self._made[id(purpose)] = made
         return made
 
 

@@ -1,9 +1,9 @@
 """Minting: a purpose and a request become a claim set, a grant, a signature, a token."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Self, TypeVar
 
 import anyio
@@ -14,6 +14,7 @@ from mintkey.checking import health_of
 from mintkey.clock import Clock
 from mintkey.errors import ConfigurationError, MintkeyError
 from mintkey.events import Hook, Minted
+from mintkey.flight import Detached, SingleFlight
 from mintkey.health import Health
 from mintkey.issuing import Draft, Form, check_headers, payload_of
 from mintkey.jose.batches import sign_all
@@ -89,7 +90,10 @@ class TokenService(TokenVerifier):
         )
         self._provider = keys
         self._grant_at_hand = grants_of(keys)
-        self._upkeep: asyncio.Task[None] | None = None
+        # Of the loop and not of a task group: a service may be left by another task than the one that entered it, as
+        # test fixtures and frameworks do, and by another event loop.
+        self._tasks = Detached(lambda: ConfigurationError("the service was closed"))
+        self._upkeep = SingleFlight(self._tasks, partial(_maintain, keys)) if isinstance(keys, Maintained) else None
         self._headers: dict[tuple[str, str], bytes] = {}
         self._forms: PurposeTable[Form[Any]] = PurposeTable(
             lambda purpose: Form(purpose, template_of(purpose, issuer=issuer))
@@ -293,18 +297,13 @@ class TokenService(TokenVerifier):
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
-        if isinstance(self._provider, Maintained):
-            # A task of the loop and not of a task group: a service may be left by another task than the one that
-            # entered it, as test fixtures and frameworks do.
-            self._upkeep = asyncio.create_task(_maintain(self._provider), name="mintkey-maintain")
+        if self._upkeep is not None:
+            self._upkeep.start().set_name("mintkey-maintain")
         return self
 
     async def aclose(self) -> None:
         """Stop the work ahead of time, then take back what this service opened; closing twice does nothing."""
-        upkeep, self._upkeep = self._upkeep, None
-        if upkeep is not None:
-            upkeep.cancel()
-            await asyncio.wait([upkeep])
+        await self._tasks.aclose()
         await super().aclose()
 
     async def _fill_all(self, purpose: Purpose[C], requests: Iterable[MintRequest[C]]) -> list[Draft]:

@@ -192,7 +192,7 @@ class TokenVerifier:
 
         Raises:
             InvalidTokenError: As for `verify`; on leaving, `replayed` if the lease ran out and somebody else took the
-                token.
+                token, `revoked` if it was revoked meanwhile.
             BackendError: As for `verify`; on leaving, `replay_outcome_unknown` if the spending may not be remembered.
             ConfigurationError: The purpose is not for single use, there is no store, or the lease is not positive
                 (`configuration`).

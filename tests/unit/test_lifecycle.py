@@ -1,6 +1,8 @@
 """Openings are counted: one store serves several services and is closed by the last to leave."""
 
 import asyncio
+import copy
+import pickle
 from datetime import timedelta
 from typing import ClassVar
 
@@ -56,6 +58,12 @@ async def test_an_opening_that_fails_does_not_count():
 async def test_a_resource_without_a_behaviour_of_its_own_can_be_entered():
     async with Resource() as resource:
         assert resource
+
+
+@pytest.mark.parametrize("duplicate", [pickle.dumps, copy.copy, copy.deepcopy], ids=["pickled", "copied", "deep"])
+def test_a_resource_is_not_pickled_or_copied(duplicate):
+    with pytest.raises(TypeError, match="Resource is not pickled or copied: make another one"):
+        duplicate(Resource())
 
 
 class RecordingStore(MemoryReplayStore):

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Collection
+from contextlib import suppress
 
 from mintkey import ids
 from mintkey.bus.bus import EventBus
@@ -65,18 +66,21 @@ class Forwarder(Resource):
     async def _publish_all(self) -> None:
         pause = _FIRST_PAUSE
         while self._waiting:
-            event_id, event = self._waiting[0]
-            try:
-                await self._bus.publish(event, event_id=event_id)
-            except EventBusError:
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
-            except ConfigurationError:
-                self._bus.tell(Trouble.OVERFLOW)  # no type of this bus: it will never be taken
-                self._waiting.popleft()
-            else:
-                pause = _FIRST_PAUSE
-                self._waiting.popleft()
+            with suppress(IndexError):  # another event loop may publish as well, and took it
+                event_id, event = self._waiting.popleft()
+                try:
+                    await self._bus.publish(event, event_id=event_id)
+                except ConfigurationError:
+                    self._bus.tell(Trouble.OVERFLOW)  # no type of this bus: it will never be taken
+                except EventBusError:
+                    self._waiting.appendleft((event_id, event))
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, _LONGEST_PAUSE)
+                except BaseException:
+                    self._waiting.appendleft((event_id, event))
+                    raise
+                else:
+                    pause = _FIRST_PAUSE
 
     async def _close(self) -> None:
         if self._waiting:

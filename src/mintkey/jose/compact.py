@@ -6,6 +6,7 @@ by `max_bytes`.
 """
 
 from collections.abc import Callable, Mapping
+from threading import Lock
 from typing import Any
 
 from mintkey.errors import MalformedTokenError, Reason, SignatureError
@@ -45,20 +46,22 @@ class HeaderCache:
         find: The members of the header in a segment, as in `Header`; None if it is not remembered.
     """
 
-    __slots__ = ("_headers", "_max_entries", "find")
+    __slots__ = ("_guard", "_headers", "_max_entries", "find")
 
     def __init__(self, *, max_entries: int = 256) -> None:
         self._headers: dict[bytes, _Members] = {}
         self._max_entries = max_entries
+        self._guard = Lock()  # for those who make room; event loops of several threads may share a service
         self.find: Callable[[bytes], _Members | None] = self._headers.get
 
     def remember(self, segment: bytes, header: Header, /) -> None:
         """Keep the header of a token that was authenticated, unless it has members that another purpose may refuse."""
         if header.private is not NO_HEADERS:
             return
-        if len(self._headers) >= self._max_entries:
-            self._headers.pop(next(iter(self._headers)))
-        self._headers[segment] = header.alg, header.kid, header.typ, header.private
+        with self._guard:
+            if len(self._headers) >= self._max_entries:
+                self._headers.pop(next(iter(self._headers)))
+            self._headers[segment] = header.alg, header.kid, header.typ, header.private
 
 
 def split(token: object, max_bytes: int, /) -> tuple[bytes, bytes, bytes, bytes]:

@@ -1,5 +1,6 @@
 """Blocks of mints: how many to set aside at once, and what is left of them."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from mintkey.keys.base import SigningGrant, SigningKey
@@ -21,43 +22,58 @@ class MintBlock:
 
     Attributes:
         key: The version.
-        left: How many there are.
         began_at: Since when, in monotonic seconds.
         size: How many there were at the beginning.
         low_water: With no more left than this, it is time to ask for the next; below zero: not before it is used up.
-        single: Leave to sign one token, which is what nearly everybody asks for.
     """
 
     key: SigningKey
-    left: int
     began_at: float
     size: int
     low_water: int
-    single: SigningGrant = field(init=False)
+    _free: list[SigningGrant] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.single = SigningGrant(self.key, 1)
+        # Event loops of several threads may take from one block, and none may be given what another one was. Taking
+        # from the end of a list is one step; to count down would be two, or need a lock for every token.
+        self._free = [SigningGrant(self.key, 1)] * self.size
 
     @classmethod
     def of(cls, key: SigningKey, left: int, /, *, began_at: float) -> "MintBlock":
         """A new block, which says for itself when the next is to be asked for."""
-        return cls(key, left, began_at, size=left, low_water=left // 2 if left >= _SMALL else -1)
+        return cls(key, began_at, size=left, low_water=left // 2 if left >= _SMALL else -1)
+
+    @property
+    def left(self) -> int:
+        """How many there are."""
+        return len(self._free)
 
     @property
     def is_low(self) -> bool:
         """Whether it is time to ask for the next one."""
-        return self.left <= self.low_water
+        return len(self._free) <= self.low_water
 
     def take(self, want: int, /) -> SigningGrant | None:
         """Up to so many of them; None if there are none."""
-        if want == 1 and self.left:
-            self.left -= 1
-            return self.single
-        count = min(want, self.left)
-        if not count:
-            return None
-        self.left -= count
-        return SigningGrant(self.key, count)
+        if want == 1:  # which is what nearly everybody asks for
+            try:
+                return self._free.pop()
+            except IndexError:
+                return None
+        count = self._remove(want)
+        return SigningGrant(self.key, count) if count else None
+
+    def empty(self) -> int:
+        """Take all that is left; how many that was."""
+        return self._remove(self.size)
+
+    def _remove(self, most: int) -> int:
+        count = 0
+        with suppress(IndexError):
+            while count < most:
+                self._free.pop()
+                count += 1
+        return count
 
 
 def next_size(size: int, /, *, used: int, lasted: float) -> int:

@@ -74,7 +74,8 @@ def _encode_version(version: RingVersion) -> dict[str, Any]:
 
 
 def _decode(members: Mapping[str, Any]) -> Ring:
-    if members.get("format") != _FORMAT:
+    stated = members.get("format")
+    if type(stated) is not int or stated != _FORMAT:  # to Python, true and 1.0 are 1 as well
         raise _UnreadableError(f"its format is not {_FORMAT}; was it written by a newer release?")
     fields = _Fields(members, "document", {"format", "versions", "tombstones"})
     ring = Ring(

@@ -12,6 +12,7 @@ from mintkey.jose.prepared import offload
 from mintkey.keys.base import Algorithm
 from mintkey.keys.fixed import FixedKeyProvider, KeySet
 from mintkey.keys.key_sources import KeySource, key_source, load_sources
+from mintkey.loops import PerLoop
 
 __all__ = ["EnvKeyProvider"]
 
@@ -71,9 +72,11 @@ class EnvKeyProvider(FixedKeyProvider):
         ConfigurationError.raise_if(problems)
         self._algorithm: Algorithm | None = algorithm
         self._clock: Clock = clock or SystemClock()
-        self._loading = anyio.Lock()
+        self._loading = PerLoop(anyio.Lock)
         self._name = " and ".join(source.name for source in self._sources)
-        self._set = None if any(source.is_slow for source in self._sources) else self._load()
+        self._set: KeySet | None = None
+        if not any(source.is_slow for source in self._sources):
+            self._set, self._sources = self._load(self._sources), ()
 
     def __repr__(self) -> str:
         return f"<EnvKeyProvider of {self._name}>"
@@ -85,21 +88,21 @@ class EnvKeyProvider(FixedKeyProvider):
         return await self._loaded() if self._set is None else self._set
 
     async def _loaded(self) -> KeySet:
-        async with self._loading:
+        async with self._loading.here():
+            sources = self._sources
             if self._set is None:
-                self._set = await offload(self._load)
+                self._set = await offload(self._load, sources)
+                self._sources = ()  # the texts with the private keys are needed no longer
             return self._set
 
-    def _load(self) -> KeySet:
-        loaded = KeySet(
-            load_sources(self._sources, algorithm=self._algorithm),
+    def _load(self, sources: Sequence[KeySource]) -> KeySet:
+        return KeySet(
+            load_sources(sources, algorithm=self._algorithm),
             active=self._active,
             source=self._name,
             setting=self._setting,
             now=self._clock.time(),
         )
-        self._sources = ()  # the texts with the private keys are needed no longer
-        return loaded
 
 
 def _sources(environ: Mapping[str, str], prefix: str, problems: list[str]) -> Sequence[KeySource]:

@@ -1,8 +1,9 @@
 """Keeps this process's snapshot of a ring, and is the only one who changes the ring in the store.
 
 Every change and every refresh is the same walk: load, join what the store forgot, plan, and if that asks for anything,
-compare and swap. Whoever loses that race begins again with what the winner wrote. One walk at a time in each process,
-so that an older ring never replaces a younger one in memory.
+compare and swap. Whoever loses that race begins again with what the winner wrote. An older ring never replaces a
+younger one in memory: a walk ends by replacing the very snapshot that it began with, and begins again if that is gone.
+Only another event loop can have replaced it, because each loop walks once at a time.
 """
 
 import logging
@@ -11,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import inf
+from threading import Lock
 
 import anyio
 
@@ -25,6 +27,7 @@ from mintkey.keys.policy import RotationPolicy
 from mintkey.keys.ring import Intent, Ring, RingVersion, apply, change_due_at, keys_needed, plan
 from mintkey.keys.snapshot import NO_VERIFIERS, Snapshot, prepare_verifiers
 from mintkey.keys.store_clock import StoreClock
+from mintkey.loops import PerLoop
 
 __all__ = ["Change", "RingKeeper"]
 
@@ -52,6 +55,19 @@ class _Try:
     snapshot: Snapshot | None = None
     dropped: tuple[KeyMaterial, ...] = ()
     keys_missing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What a try began with: what was known and is to be replaced, what the store held, and when it was asked."""
+
+    known: Snapshot | None
+    stored: StoredRing | None
+    at: float
+
+
+class _OvertakenError(Exception):
+    """Another event loop of this process replaced what a try began with, perhaps by what is younger."""
 
 
 class RingKeeper:
@@ -90,7 +106,8 @@ class RingKeeper:
         self._store_clock = store_clock
         self._cap = policy.max_mints or 0
         self._fresh_for = fresh_for.total_seconds()
-        self._lock = anyio.Lock()
+        self._lock = PerLoop(anyio.Lock)
+        self._guard = Lock()  # event loops of several threads share what is known; never held over an await
         self.snapshot: Snapshot | None = None
         self.failure: MintkeyError | None = None
         self.failed_at: float = -inf
@@ -111,7 +128,7 @@ class RingKeeper:
         Raises:
             KeyProviderError: The store cannot be read (`keys_unavailable`).
         """
-        async with self._lock:  # the news may be our own, and the walk that made it not quite done
+        async with self._lock.here():  # the news may be our own, and the walk that made it not quite done
             known = 0 if self.snapshot is None or self.snapshot.stored is None else self.snapshot.stored.revision
         if revision != known:
             await self.refresh()
@@ -138,7 +155,8 @@ class RingKeeper:
 
     def forget(self) -> None:
         """Know nothing any more, as before the first look."""
-        self.snapshot, self.failure, self._uncountable = None, None, frozenset()
+        with self._guard:
+            self.snapshot, self.failure, self._uncountable = None, None, frozenset()
 
     def signer(self) -> tuple[Snapshot, RingVersion]:
         """The snapshot, and the version that signs in it.
@@ -153,9 +171,14 @@ class RingKeeper:
         return snapshot, signer
 
     async def _walk(self, intent: Intent | None, edit: Callable[[Ring], Ring] | None = None) -> Change:
-        for _ in range(_TRIES):
-            async with self._lock:
-                attempt = await self._try(intent, edit)
+        tries = 0
+        while tries < _TRIES:
+            try:
+                async with self._lock.here():
+                    attempt = await self._try(intent, edit)
+            except _OvertakenError:
+                continue  # by somebody who got further every time, so that this comes to an end
+            tries += 1
             # Custodians may take their time: nobody who only wants to look waits for them.
             if attempt.snapshot is not None:
                 await self._keychain.destroy(attempt.dropped)
@@ -168,27 +191,33 @@ class RingKeeper:
         )
 
     async def _try(self, intent: Intent | None, edit: Callable[[Ring], Ring] | None) -> _Try:
-        looked_at, now = self._clock.monotonic(), self._clock.time()
+        looked_at, now, known = self._clock.monotonic(), self._clock.time(), self.snapshot
         with self._noting_failure():
             stored = await self._access.load()
+            if self.snapshot is not known:
+                raise _OvertakenError  # nothing can be said of what was loaded: it may be older
+            look = _Look(known, stored, looked_at)
             self._store_clock.compare(None if stored is None else stored.time, asked_at=now)
-            theirs = self._read(stored)
+            theirs = self._read(look)
             self._keychain.check_kind(theirs)
-            self._compare_counts(stored)
-            ring = self._joined(stored, theirs, now)
+            self._compare_counts(look)
+            ring = self._joined(look, theirs, now)
             if ring == theirs:
                 # Known from now on, whatever becomes of a change: a custodian that is away must not hide a revocation.
-                snapshot = await self._adopt(stored, ring, looked_at, is_own=False)
+                snapshot = await self._prepared(look, stored, ring)
+                if not self._adopt(snapshot, known):
+                    raise _OvertakenError
                 if intent is None and edit is None and not self._uncountable:
                     return _Try(snapshot=snapshot)
+                look = replace(look, known=snapshot)
             else:
                 snapshot = None
-                self._warn_of_loss(stored)
+                self._warn_of_loss(look)
         if edit is not None:
             after = edit(ring)
             if snapshot is not None and after == ring and self._access.is_current(stored):
                 return _Try(snapshot=snapshot)
-            return await self._swap(stored, theirs, after, (), looked_at)
+            return await self._swap(look, theirs, after, ())
         intent = intent or Intent()
         edits = plan(ring, now, self._policy, replace(intent, relieve=intent.relieve | self._uncountable))
         if snapshot is not None and not edits:
@@ -196,22 +225,23 @@ class RingKeeper:
         materials = self._keychain.spares(keys_needed(edits), ring)
         if materials is None:
             return _Try(keys_missing=keys_needed(edits))
-        return await self._swap(stored, theirs, apply(ring, edits, materials), materials, looked_at)
+        return await self._swap(look, theirs, apply(ring, edits, materials), materials)
 
-    async def _swap(
-        self, stored: StoredRing | None, before: Ring, after: Ring, materials: Sequence[KeyMaterial], looked_at: float
-    ) -> _Try:
-        try:
-            written = await self._access.swap(stored, after)
-        except BaseException:
-            self._keychain.perhaps_used(materials)
-            raise
+    async def _swap(self, look: _Look, before: Ring, after: Ring, materials: Sequence[KeyMaterial]) -> _Try:
+        with self._keychain.perhaps_used(materials):
+            written = await self._access.swap(look.stored, after)
         if written is None:
             return _Try()
         self._keychain.used(materials)
         uncountable = self._uncountable
         with self._noting_failure():
-            snapshot = await self._adopt(written, after, looked_at, is_own=True)
+            snapshot = await self._prepared(look, written, after)
+        known = look.known
+        while not self._adopt(snapshot, known):
+            known = self.snapshot
+            if known is not None and known.stored is not None and known.stored.revision >= written.revision:
+                snapshot = known  # another event loop found there what we wrote, or what came after it
+                break
         for kid in uncountable:
             # Processes that did not look yet still sign with it: leave nothing that the store could grant them.
             with suppress(MintkeyError):
@@ -219,52 +249,59 @@ class RingKeeper:
         dropped = tuple(version.material for version in before.versions if after.find(version.kid) is None)
         return _Try(snapshot=snapshot, dropped=dropped)
 
-    async def _adopt(self, stored: StoredRing | None, ring: Ring, looked_at: float, *, is_own: bool) -> Snapshot:
-        before = self.snapshot
-        verifiers = await prepare_verifiers(
-            ring, NO_VERIFIERS if before is None else before.verifiers, self._keychain, name=self._access.ring
-        )
+    async def _prepared(self, look: _Look, stored: StoredRing | None, ring: Ring) -> Snapshot:
+        known = NO_VERIFIERS if look.known is None else look.known.verifiers
+        verifiers = await prepare_verifiers(ring, known, self._keychain, name=self._access.ring)
         signer = ring.signer
-        self.snapshot = snapshot = Snapshot(
+        return Snapshot(
             ring=ring,
             stored=stored,
             signing_kid="" if signer is None else signer.kid,
             change_due_at=change_due_at(ring, self._policy),
-            checked_at=looked_at,
-            fresh_until=looked_at + self._fresh_for,
+            checked_at=look.at,
+            fresh_until=look.at + self._fresh_for,
             verifiers=verifiers,
         )
+
+    def _adopt(self, snapshot: Snapshot, known: Snapshot | None) -> bool:
+        """Let a snapshot replace what was known when it was prepared; whether that was still the same."""
+        with self._guard:
+            if self.snapshot is not known:
+                return False
+            self.snapshot = snapshot
+            self._uncountable &= {snapshot.signing_kid}
+        ring = snapshot.ring
         in_use = (v.kid for v in ring.versions if v.still_to_retire or v.material.public_jwk is None)
         self._keychain.close_all_but(frozenset(in_use))
-        self._uncountable &= {snapshot.signing_kid}
-        self.news.compare(None if before is None else before.ring, ring, is_own=is_own)
-        return snapshot
+        self.news.compare(None if known is None else known.ring, ring, is_own=self._access.is_own(snapshot.stored))
+        return True
 
-    def _read(self, stored: StoredRing | None) -> Ring:
-        known = self.snapshot
-        if known is None or _written(known.stored) != _written(stored):
-            return self._access.read(stored)
+    def _read(self, look: _Look) -> Ring:
+        known = look.known
+        if known is None or _written(known.stored) != _written(look.stored):
+            return self._access.read(look.stored)
         return known.ring  # the usual case, every few seconds: nothing to parse and nothing to compare
 
-    def _joined(self, stored: StoredRing | None, theirs: Ring, now: float) -> Ring:
-        known = self.snapshot
+    def _joined(self, look: _Look, theirs: Ring, now: float) -> Ring:
+        known, stored = look.known, look.stored
         if known is None or known.stored is None or theirs is known.ring:
             return theirs
         if stored is not None and stored.revision - known.stored.revision > _FAR_BEHIND:
             return theirs
         return merge(theirs, known.ring, now, self._policy)
 
-    def _compare_counts(self, stored: StoredRing | None) -> None:
+    def _compare_counts(self, look: _Look) -> None:
         """Notice counts that went back: what they say now could be granted a second time."""
-        known = self.snapshot
+        known, stored = look.known, look.stored
         if not self._cap or known is None or known.stored is None:
             return
         kid = known.signing_kid
         if stored is None or _ever_counted(stored, kid) < _ever_counted(known.stored, kid):
-            self._uncountable |= {kid}
+            with self._guard:
+                self._uncountable |= {kid}
 
-    def _warn_of_loss(self, stored: StoredRing | None) -> None:
-        before = None if self.snapshot is None else self.snapshot.stored
+    def _warn_of_loss(self, look: _Look) -> None:
+        before, stored = None if look.known is None else look.known.stored, look.stored
         _logger.warning(
             "ring %r was at revision %d and is at %d now, without versions or facts that are still known here "
             "(memory lost, an older state restored, or tampering?); writing them back",

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 __all__ = ["KeyText", "is_placeholder", "looks_like_path", "read_key_text"]
 
-_BLOCK = re.compile(r"-----\s*BEGIN([A-Za-z0-9 ]+?)-----(.*?)-----\s*END[A-Za-z0-9 ]+?-----", re.DOTALL)
-_ESCAPED_BREAK = re.compile(r"\\+[nrt]")
+_MARK = re.compile(r"-----\s*(BEGIN|END)([A-Za-z0-9 ]+?)-----")
+# Only from the first backslash of a row: from each of them, a long row would take minutes.
+_ESCAPED_BREAK = re.compile(r"(?<!\\)\\+[nrt]")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _LABELS = {
     label.replace(" ", ""): label
@@ -30,7 +31,8 @@ _PLACEHOLDER = re.compile(
     r"|tbd|none|null|nil|undefined|unset|empty|secret|(?:private[-_ ]?)?key|password|test|foo|bar|default",
     re.IGNORECASE | re.DOTALL,
 )
-_FILE_NAME = re.compile(r"[^<\0\r\n]*(?:/[^\0\r\n]*|\.(?:pem|key|pub|jwks?|json))", re.IGNORECASE)
+_FILE_ENDINGS = (".pem", ".key", ".pub", ".jwk", ".jwks", ".json")
+_NOT_IN_A_PATH = frozenset("\0\r\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,10 @@ def looks_like_path(text: str, /) -> bool:
         >>> looks_like_path("./keys"), looks_like_path("keys.pem"), looks_like_path("keys")
         (True, True, False)
     """
-    return _FILE_NAME.fullmatch(text.strip()) is not None
+    path = text.strip()
+    stem, slash, _ = path.partition("/")
+    is_named = bool(slash) or path.lower().endswith(_FILE_ENDINGS)
+    return is_named and "<" not in stem and _NOT_IN_A_PATH.isdisjoint(path)
 
 
 def read_key_text(text: str, /) -> KeyText | None:
@@ -105,10 +110,23 @@ def _decoded(text: str) -> str | None:
 def _pem_blocks(text: str) -> tuple[str, ...]:
     """Every block of a PEM text, as RFC 7468 wants it."""
     text = _ESCAPED_BREAK.sub("\n", text)
-    blocks = _BLOCK.findall(text)
+    blocks = _blocks(text)
     if not blocks or len(blocks) < text.count("BEGIN"):
         raise ValueError("holds a PEM that is cut off: a BEGIN line has no END line")
     return tuple(_written(label, body) for label, body in blocks if label.replace(" ", "").upper() not in _NO_KEYS)
+
+
+def _blocks(text: str) -> list[tuple[str, str]]:
+    """The label and the body of every block; of what does not end there is none."""
+    found: list[tuple[str, str]] = []
+    begun: re.Match[str] | None = None
+    for mark in _MARK.finditer(text):
+        if mark[1] == "BEGIN":
+            begun = begun or mark
+        elif begun is not None:
+            found.append((begun[2], text[begun.end() : mark.start()]))
+            begun = None
+    return found
 
 
 def _written(label: str, body: str) -> str:

@@ -1,7 +1,10 @@
 """The engine's side of a custodian: keys that are open, keys made ahead of their use, keys to be destroyed."""
 
 import logging
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from threading import Lock
 
 import anyio
 
@@ -10,6 +13,7 @@ from mintkey.jose.algorithms import SPECS
 from mintkey.keys.base import Algorithm, KeyCustodian, KeyMaterial, Rewrapping, SigningKey
 from mintkey.keys.ports import answer_of
 from mintkey.keys.ring import Rewrap, Ring
+from mintkey.loops import PerLoop
 
 __all__ = ["Keychain"]
 
@@ -33,9 +37,10 @@ class Keychain:
         self.custodian = custodian
         self._algorithm: Algorithm = algorithm
         self._opened: dict[str, SigningKey] = {}
-        self._making = anyio.Lock()
+        self._making = PerLoop(anyio.Lock)
+        self._guard = Lock()  # event loops of several threads share the lists; held for moments, never over an await
         self._spares: list[KeyMaterial] = []
-        self._perhaps_used: set[str] = set()
+        self._perhaps_used: Counter[str] = Counter()
         self._doomed: list[KeyMaterial] = []
 
     def check_kind(self, ring: Ring, /) -> None:
@@ -101,12 +106,13 @@ class Keychain:
     def close_all_but(self, kids: frozenset[str], /) -> None:
         """Let go of keys that nobody needs open any more."""
         for kid in self._opened.keys() - kids:
-            del self._opened[kid]
+            self._opened.pop(kid, None)
 
     def spares(self, count: int, ring: Ring, /) -> Sequence[KeyMaterial] | None:
         """So many keys that this ring does not know yet; None if there are not enough, and `make` has to come first."""
-        self._spares = [spare for spare in self._spares if not ring.knows(spare.kid)]
-        return tuple(self._spares[:count]) if len(self._spares) >= count else None
+        with self._guard:
+            self._spares = [spare for spare in self._spares if not ring.knows(spare.kid)]
+            return tuple(self._spares[:count]) if len(self._spares) >= count else None
 
     async def make(self, count: int, /) -> None:
         """Have at least so many spare keys. Those that a lost race leaves over serve the next time.
@@ -115,22 +121,36 @@ class Keychain:
             KeyProviderError: One could not be made; those made before are kept (`keys_unavailable`).
             ConfigurationError: The custodian does not do this algorithm (`configuration`).
         """
-        async with self._making:
+        async with self._making.here():
             while len(self._spares) < count:
                 creating = self.custodian.create(self._algorithm)
-                self._spares.append(await answer_of(creating, task=f"create a key for {self._algorithm}"))
+                spare = await answer_of(creating, task=f"create a key for {self._algorithm}")
+                with self._guard:
+                    self._spares.append(spare)
 
     def used(self, materials: Sequence[KeyMaterial], /) -> None:
         """These are in the ring now."""
-        self._spares = [spare for spare in self._spares if spare not in materials]
+        with self._guard:
+            self._spares = [spare for spare in self._spares if spare not in materials]
 
-    def perhaps_used(self, materials: Sequence[KeyMaterial], /) -> None:
-        """Nobody knows whether these are in the ring: they may serve again, but are not to be destroyed unasked."""
-        self._perhaps_used.update(material.kid for material in materials)
+    @contextmanager
+    def perhaps_used(self, materials: Sequence[KeyMaterial], /) -> Generator[None]:
+        """While these are on their way into the ring, whoever closes us meanwhile does not destroy them.
+
+        If that ends with an error nobody will ever know whether they got there: then they may serve again, but are not
+        to be destroyed unasked.
+        """
+        kids = [material.kid for material in materials]
+        with self._guard:
+            self._perhaps_used.update(kids)
+        yield
+        with self._guard:
+            self._perhaps_used.subtract(kids)
 
     async def destroy(self, materials: Sequence[KeyMaterial], /) -> None:
         """Destroy keys whose versions are gone, and those of earlier calls for which that failed."""
-        doomed, self._doomed = [*self._doomed, *materials], []
+        with self._guard:
+            doomed, self._doomed = [*self._doomed, *materials], []
         for material in doomed:
             try:
                 destroying = self.custodian.destroy(material)
@@ -138,11 +158,13 @@ class Keychain:
             except MintkeyError as error:
                 # The ring forgot the version already, so only we can try again.
                 _logger.warning("%s; trying again later", error)
-                self._doomed.append(material)
+                with self._guard:
+                    self._doomed.append(material)
 
     async def aclose(self) -> None:
         """Let go of everything; keys that were made and never used are destroyed."""
-        unused = [spare for spare in self._spares if spare.kid not in self._perhaps_used]
-        self._spares.clear()
+        with self._guard:
+            unused = [spare for spare in self._spares if not self._perhaps_used[spare.kid]]
+            self._spares = []
         self._opened.clear()
         await self.destroy(unused)

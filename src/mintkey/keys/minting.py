@@ -5,10 +5,14 @@ to operators: while the store is away signing goes on, and what was not counted 
 goes back when its version stops signing, and at the end.
 """
 
+import asyncio
+import os
 from collections import Counter, defaultdict
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import inf
+from threading import Lock
 
 import anyio
 
@@ -19,12 +23,14 @@ from mintkey.keys.blocks import MintBlock, next_size, reservation
 from mintkey.keys.ring import Intent, RingVersion
 from mintkey.keys.snapshot import Snapshot
 from mintkey.keys.workings import RingWorkings
+from mintkey.loops import PerLoop
 
 __all__ = ["MintCounter"]
 
 _NO_CAP = 2**62  # still fits into a signed 64-bit column
 _TRIES = 16
 _PATIENCE = 0.5  # seconds of real time that a caller waits for a count that nothing depends on
+_LOOKS = 100
 _COOL_DOWN = 1.0  # seconds between two tries while the store is away
 
 
@@ -36,8 +42,21 @@ class _Tally:
     owed: int = 0
 
 
+class _Callers:
+    """Those of one event loop.
+
+    Attributes:
+        waiting: How many mints they wait for.
+    """
+
+    __slots__ = ("waiting",)
+
+    def __init__(self) -> None:
+        self.waiting: int = 0
+
+
 class MintCounter:
-    """The mints of one process.
+    """The mints of one process, whatever event loops they are wanted in.
 
     Args:
         workings: The provider's: the ring that is counted in, the keys, the cap and the time.
@@ -53,18 +72,24 @@ class MintCounter:
         self._refilling = SingleFlight(workings.tasks, self._refill)
         self._block: MintBlock | None = None
         self._size = 1
-        self._waiting = 0
+        self._callers: PerLoop[_Callers] = PerLoop(_Callers)
+        self._on_the_way: Counter[str] = Counter()
         self._tallies: defaultdict[str, _Tally] = defaultdict(_Tally)
         self._counted_in: Snapshot | None = None
         self._counted_since: Counter[str] = Counter()
         self._is_away = False
         self._tried_at = -inf
+        self._guard = Lock()  # for all that is counted; held for moments, never over an await
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._process = os.getpid()
 
     def take(self, kid: str, want: int, /) -> SigningGrant | None:
         """A grant from the block; None if there is nothing left of this version in it.
 
         Where little is left the next block is asked for behind the caller, so that a busy process never waits for one.
         """
+        if self._loop is not asyncio.get_running_loop():
+            self._arrive()
         block = self._block
         if block is None or block.key.kid != kid:
             return None
@@ -85,14 +110,16 @@ class MintCounter:
             KeyProviderError: The store or the custodian cannot answer (`keys_unavailable`), or others take every mint
                 of every new version (`rotation_conflict`).
         """
-        self._waiting += want
+        self._arrive()
+        callers = self._callers.here()
+        callers.waiting += want
         try:
             if self._cap is None:
                 return await self._refill_or_owe(kid, want)
             await self._refilling.join()
             return None
         finally:
-            self._waiting -= want
+            callers.waiting -= want
 
     async def reserve(self, snapshot: Snapshot, version: RingVersion, want: int, /) -> SigningGrant | None:
         """A grant of exactly this version, counted at once; None if it is at its cap.
@@ -105,6 +132,7 @@ class MintCounter:
         Raises:
             KeyProviderError: The store or the custodian cannot answer (`keys_unavailable`).
         """
+        self._arrive()
         key = await self._keychain.open(version.material)
         try:
             granted = await self._ask(snapshot, version.kid, want)
@@ -139,6 +167,7 @@ class MintCounter:
         Raises:
             KeyProviderError: It still is away (`keys_unavailable`).
         """
+        self._arrive()
         await self._pay_all()
         for kid, tally in list(self._tallies.items()):
             if tally.unused:
@@ -146,34 +175,51 @@ class MintCounter:
 
     async def close(self) -> None:
         """Settle everything, the block included, as far as the store can be asked; then know nothing any more."""
-        block, self._block = self._block, None
-        if block is not None:
-            self._tallies[block.key.kid].unused += block.left
+        self._arrive()
+        with self._guard:
+            block, self._block = self._block, None
+            if block is not None:
+                self._tallies[block.key.kid].unused += block.empty()
         with suppress(MintkeyError):
             await self.settle()
-        self._counted_in = None
-        self._tallies.clear()
+        with self._guard:
+            self._counted_in = None
+            self._tallies.clear()
+
+    def _arrive(self) -> None:
+        """Come to the running event loop; what another process set aside is left to that one."""
+        self._loop = asyncio.get_running_loop()
+        if self._process != os.getpid():  # a copy, which always has an event loop of its own
+            self._guard = Lock()  # another thread may have held it when the copy was made
+            self._process, self._block = os.getpid(), None
+            self._tallies.clear()
+            self._on_the_way.clear()
 
     async def _pay_all(self) -> None:
         for kid, tally in list(self._tallies.items()):
             if not tally.owed:
                 continue
-            owed, granted = tally.owed, 0
-            tally.owed = 0  # nobody else settles it meanwhile
+            with self._guard:
+                owed, granted = tally.owed, 0
+                tally.owed = 0  # nobody else settles it meanwhile
             try:
                 granted = await self._access.reserve(kid, want=owed, limit=_NO_CAP)
             finally:
-                tally.owed += owed - granted
+                with self._guard:
+                    tally.owed += owed - granted
 
     async def _give_back(self, kid: str, tally: _Tally) -> None:
-        unused, tally.unused = tally.unused, 0  # given back once, whatever the store says: else the cap could break
+        with self._guard:
+            unused, tally.unused = tally.unused, 0  # given back once, whatever the store says: else the cap could break
         if await self._access.give_back(kid, count=unused):
             self._count(self._keeper.snapshot, kid, -unused)
         else:
-            tally.unused += unused
+            with self._guard:
+                tally.unused += unused
 
     def _on_credit(self, key: SigningKey, want: int) -> SigningGrant:
-        self._tallies[key.kid].owed += want
+        with self._guard:
+            self._tallies[key.kid].owed += want
         return SigningGrant(key, want)
 
     async def _refill_or_owe(self, kid: str, want: int) -> SigningGrant | None:
@@ -201,33 +247,57 @@ class MintCounter:
             snapshot, signer = self._keeper.signer()
             key = await self._keychain.open(signer.material)
             try:
-                granted = await self._granted(snapshot)
+                is_filled = await self._has_filled(key, snapshot)
             except MintkeyError:
                 self._is_away = True
                 raise
             self._is_away = False
-            if granted and self._fill(key, granted):
+            # What was asked for ahead of need may not be there: what is left of this version comes first.
+            if is_filled or not self._needs_more(signer.kid):
                 return
-            if not self._needs_more(signer.kid):
-                return  # asked ahead of need, and there is no more of this version: what is left of it comes first
         raise KeyProviderError(
             "others used up every new version before this process could sign with it; try again",
             reason=Reason.ROTATION_CONFLICT,
             details={"tries": _TRIES},
         )
 
-    async def _granted(self, snapshot: Snapshot) -> int:
-        """Mints that the store just granted; if none, what stood in the way was dealt with."""
+    async def _has_filled(self, key: SigningKey, snapshot: Snapshot) -> bool:
+        """Whether the store granted mints, which are in the block now; if not, what stood in the way was dealt with."""
         await self._pay_all()  # what goes back can wait, and must not keep anybody from minting
         kid = snapshot.signing_kid
         left = None if self._cap is None else self._cap - self._counted(snapshot, kid)
-        want = reservation(self._size, waiting=self._waiting, left=left)
-        granted = await self._ask(snapshot, kid, want)
-        if not granted and self._cap is None:
+        want = reservation(self._size, waiting=self._callers.here().waiting, left=left)
+        with self._on_its_way(kid):
+            granted = await self._ask(snapshot, kid, want)
+            if granted:
+                return self._fill(key, granted)
+        if self._cap is None:
             await self._keeper.refresh()  # without a cap a store refuses only if it lost the ring
-        elif not granted and self._needs_more(kid):
+        elif await self._has_nothing(kid):
             await self._keeper.change(Intent(relieve=frozenset({kid})))
-        return granted
+        return False
+
+    @contextmanager
+    def _on_its_way(self, kid: str) -> Generator[None]:
+        """Others can tell that the store was asked for mints of this version, and they are not in the block yet."""
+        with self._guard:
+            self._on_the_way[kid] += 1
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._on_the_way[kid] -= 1
+
+    async def _has_nothing(self, kid: str) -> bool:
+        """Whether somebody waits for mints, and the last of this version are not on their way to another event loop.
+
+        That one may be blocked: so nobody waits for it any longer than for a store.
+        """
+        for _ in range(_LOOKS):
+            if self._on_the_way[kid] < 1 or not self._needs_more(kid):
+                break
+            await anyio.sleep(_PATIENCE / _LOOKS)
+        return self._needs_more(kid)
 
     async def _ask(self, snapshot: Snapshot, kid: str, want: int) -> int:
         granted = await self._access.reserve(kid, want=want, limit=self._limit)
@@ -236,16 +306,17 @@ class MintCounter:
 
     def _count(self, snapshot: Snapshot | None, kid: str, change: int) -> None:
         """Remember how the store's count changed since the snapshot was made."""
-        if self._counted_in is not snapshot:
-            # Another look at the store: its counts include whatever was granted before.
-            self._counted_in = snapshot
-            self._counted_since.clear()
-        self._counted_since[kid] += change
+        with self._guard:
+            if self._counted_in is not snapshot:
+                # Another look at the store: its counts include whatever was granted before.
+                self._counted_in = snapshot
+                self._counted_since.clear()
+            self._counted_since[kid] += change
 
     def _needs_more(self, kid: str) -> bool:
         """Whether somebody waits for a mint, and nothing is left of this version's block."""
         block = self._block
-        return bool(self._waiting) and (block is None or block.key.kid != kid or not block.left)
+        return bool(self._callers.here().waiting) and (block is None or block.key.kid != kid or not block.left)
 
     def _counted(self, snapshot: Snapshot, kid: str) -> int:
         """What the store counts by now, as far as this process can tell."""
@@ -254,17 +325,19 @@ class MintCounter:
 
     def _fill(self, key: SigningKey, granted: int) -> bool:
         """Put granted mints into the block; False if another version signs by now, so that they are wasted."""
-        (snapshot, signer), before = self._keeper.signer(), self._block
-        if signer.kid != key.kid:
-            self._tallies[key.kid].unused += granted
-            return False
-        if before is not None and before.key.kid == key.kid:
-            granted += before.left
-        elif before is not None:
-            self._tallies[before.key.kid].unused += before.left
-        self._block = MintBlock.of(key, granted, began_at=self._clock.monotonic())
-        for kid in [kid for kid in self._tallies if snapshot.ring.find(kid) is None]:
-            del self._tallies[kid]
+        with self._guard:
+            (snapshot, signer), before = self._keeper.signer(), self._block
+            if signer.kid != key.kid:
+                self._tallies[key.kid].unused += granted
+                return False
+            if before is not None and before.key.kid == key.kid:
+                granted += before.empty()
+            elif before is not None:
+                self._tallies[before.key.kid].unused += before.empty()
+            self._block = MintBlock.of(key, granted, began_at=self._clock.monotonic())
+            for kid in [kid for kid in self._tallies if snapshot.ring.find(kid) is None]:
+                del self._tallies[kid]
+            self._on_the_way += Counter()  # forgets those that are none any more
         return True
 
     def _next_size(self) -> int:

@@ -1,6 +1,7 @@
 """What became of a ring's versions between two looks at it, and who is told."""
 
 from collections.abc import Sequence
+from threading import Lock
 from weakref import WeakKeyDictionary
 
 from mintkey.events import Hook, KeyEvent, KeyRevoked, Rotated, emit
@@ -20,10 +21,12 @@ class KeyNews:
         self._ring = ring
         # Weakly: a provider outlives services that share it, and nobody should have to sign off.
         self._audience: WeakKeyDictionary[object, Sequence[Hook]] = WeakKeyDictionary()
+        self._guard = Lock()  # a service may begin in one thread while another hears of news
 
     def announce_to(self, hooks: Sequence[Hook], /, *, of: object) -> None:
         """Tell these hooks from now on, for as long as their owner lives; a hook of several owners is told once."""
-        self._audience[of] = hooks
+        with self._guard:
+            self._audience[of] = hooks
 
     def compare(self, before: Ring | None, after: Ring, /, *, is_own: bool) -> None:
         """Tell what is new, if anybody listens.
@@ -36,7 +39,9 @@ class KeyNews:
         if before is None or before is after or not self._audience:
             return
         hooks: list[Hook] = []
-        for theirs in tuple(self._audience.values()):
+        with self._guard:
+            audience = tuple(self._audience.values())
+        for theirs in audience:
             hooks += [hook for hook in theirs if hook not in hooks]
         for event in news_between(before, after, ring=self._ring, is_own=is_own):
             emit(hooks, event)

@@ -8,6 +8,7 @@ the first, while nothing is known at all, and one with an unknown kid, of whom a
 import re
 from collections.abc import Collection
 from datetime import timedelta
+from threading import Lock
 
 from mintkey.clock import Clock, SystemClock
 from mintkey.errors import KeyNotFoundError, Reason, RemoteKeysError
@@ -41,7 +42,8 @@ class JWKSKeyResolver(Resource):
     Keys are taken one by one: what cannot be used is skipped, and told by `state`. A key verifies one algorithm: that
     of its `alg`, else that of its curve; RSA means RS256.
 
-    Entering it begins the first fetch; it may be used without being entered, too.
+    Entering it begins the first fetch; it may be used without being entered, too. Event loops of several threads may
+    share one: they share its keys, and none waits for what another fetches.
 
     Args:
         url: Of the JWK Set: https, or http on loopback. Redirects are followed within its origin only.
@@ -102,6 +104,7 @@ class JWKSKeyResolver(Resource):
         self._monotonic = self._clock.monotonic
         self._held: HeldKeys | None = None
         self._attempts = Attempts()
+        self._guard = Lock()  # event loops of several threads share these two; never held over an await
         self._tasks = Detached(lambda: RemoteKeysError("the resolver was closed while somebody waited for keys"))
         self._fetching = SingleFlight(self._tasks, self._refresh)
 
@@ -166,12 +169,13 @@ class JWKSKeyResolver(Resource):
     def _may_begin(self) -> bool:
         """Whether who found no key may begin a fetch; whoever asks while there are other keys is taken to do so."""
         now = self._monotonic()
-        if now < self._attempts.free_at:
-            return False
-        if usable(self._held, now):
-            if now < self._attempts.search_at:
+        with self._guard:
+            if now < self._attempts.free_at:
                 return False
-            self._attempts = self._attempts.searched(now + self._settings.cooldown)
+            if usable(self._held, now):
+                if now < self._attempts.search_at:
+                    return False
+                self._attempts = self._attempts.searched(now + self._settings.cooldown)
         return True
 
     def _not_known(self, *, has_keys: bool) -> RemoteKeysError:
@@ -187,7 +191,7 @@ class JWKSKeyResolver(Resource):
 
     async def _refresh(self) -> None:
         """Fetch once. What becomes of it is noted and never raised: those who wait look for themselves."""
-        held, settings = self._held, self._settings
+        held, settings, asked_at = self._held, self._settings, self._monotonic()
         try:
             fetched = await fetch(
                 self._transport,
@@ -197,22 +201,26 @@ class JWKSKeyResolver(Resource):
                 accept=_ACCEPT,
                 etag=None if held is None else held.etag,
             )
-            self._held = await self._confirmed(fetched, held)
+            confirmed = await self._confirmed(fetched, held, asked_at)
         except FetchError as error:
             is_bad = isinstance(error, BadDocumentError)
             self._note(Reason.JWKS_INVALID if is_bad else Reason.JWKS_UNAVAILABLE, error)
         except UnfitSetError as error:
             self._note(Reason.JWKS_INVALID, error)
         else:
-            self._attempts = self._attempts.succeeded()
+            with self._guard:
+                # Another event loop may have asked later, and have heard of newer keys.
+                if self._held is None or self._held.asked_at <= asked_at:
+                    self._held = confirmed
+                self._attempts = self._attempts.succeeded()
 
-    async def _confirmed(self, fetched: Fetched, held: HeldKeys | None) -> HeldKeys:
+    async def _confirmed(self, fetched: Fetched, held: HeldKeys | None, asked_at: float) -> HeldKeys:
         """The set that is held from now on."""
         time, now, lifetimes = self._clock.time(), self._monotonic(), self._settings.lifetimes
         said = freshness_of(fetched.headers, now=time)
         if fetched.document is None and held is not None:
             lifetime = held.lifetime if said is None else lifetimes.bounded(said)
-            return HeldKeys.of(held.keys, lifetime, lifetimes, etag=held.etag, time=time, now=now)
+            return HeldKeys.of(held.keys, lifetime, lifetimes, etag=held.etag, asked_at=asked_at, time=time, now=now)
         # In a thread: a set of hundreds of keys takes a while, and those whose keys are known are not to wait for it.
         keys = await offload(read_set, fetched.document or {}, self._settings.algorithms)
         etag = fetched.headers.get("etag", "")
@@ -221,17 +229,20 @@ class JWKSKeyResolver(Resource):
             lifetimes.bounded(said),
             lifetimes,
             etag=etag if _ETAG.fullmatch(etag) else None,
+            asked_at=asked_at,
             time=time,
             now=now,
         )
 
     def _note(self, reason: Reason, error: FetchError | UnfitSetError) -> None:
         now = self._monotonic()
-        self._attempts = self._attempts.failed(
-            reason,
-            str(error),
-            now=now,
-            cooldown=self._settings.cooldown,
-            asked=retry_after_of(error.headers, now=self._clock.time()) if isinstance(error, FetchError) else None,
-            has_keys=bool(usable(self._held, now)),
-        )
+        asked = retry_after_of(error.headers, now=self._clock.time()) if isinstance(error, FetchError) else None
+        with self._guard:
+            self._attempts = self._attempts.failed(
+                reason,
+                str(error),
+                now=now,
+                cooldown=self._settings.cooldown,
+                asked=asked,
+                has_keys=bool(usable(self._held, now)),
+            )

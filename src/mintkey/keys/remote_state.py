@@ -53,6 +53,7 @@ class HeldKeys:
         keys: The usable keys.
         etag: The validator to ask with; None if there is none.
         lifetime: For how long it is fresh.
+        asked_at: When we asked for it, in monotonic seconds.
         confirmed_at: When, by the wall clock.
         refresh_at: From when on somebody looks for a newer one, behind those who use this.
         fresh_until: Until when nobody needs to look.
@@ -62,6 +63,7 @@ class HeldKeys:
     keys: RemoteSet
     etag: str | None
     lifetime: float
+    asked_at: float
     confirmed_at: float
     refresh_at: float
     fresh_until: float
@@ -69,7 +71,16 @@ class HeldKeys:
 
     @classmethod
     def of(
-        cls, keys: RemoteSet, lifetime: float, lifetimes: Lifetimes, /, *, etag: str | None, time: float, now: float
+        cls,
+        keys: RemoteSet,
+        lifetime: float,
+        lifetimes: Lifetimes,
+        /,
+        *,
+        etag: str | None,
+        asked_at: float,
+        time: float,
+        now: float,
     ) -> "HeldKeys":
         """A set that was confirmed now.
 
@@ -78,6 +89,7 @@ class HeldKeys:
             lifetime: For how long it is fresh.
             lifetimes: Says for how long it is used beyond that.
             etag: The validator to ask with.
+            asked_at: When it was asked for, by the monotonic clock.
             time: The wall clock.
             now: The monotonic clock.
         """
@@ -85,6 +97,7 @@ class HeldKeys:
             keys=keys,
             etag=etag,
             lifetime=lifetime,
+            asked_at=asked_at,
             confirmed_at=time,
             refresh_at=now + _AHEAD * lifetime,
             fresh_until=now + lifetime,

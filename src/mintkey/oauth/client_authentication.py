@@ -4,7 +4,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Protocol
+from typing import NoReturn, Protocol
 from urllib.parse import quote_plus
 
 from mintkey.purpose import Purpose
@@ -66,6 +66,14 @@ class _WithSecret:
 
     def __init__(self, secret: str, /) -> None:
         self._secret = secret
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled, secret and all.
+
+        Raises:
+            TypeError: Always.
+        """
+        raise TypeError(f"{type(self).__name__} holds a secret and is not pickled or copied")
 
     def problems(self, _client_id: str, /) -> Sequence[str]:
         """None."""

@@ -39,9 +39,9 @@ _BY_NAME: dict[str, Callable[[str], ClientAuthentication]] = {
 class ClientCredentials(Resource):
     """A client of an authorization server that needs tokens for itself.
 
-    However many callers there are, one request at a time is made. The token is kept until the margin before its end,
-    and renewed behind its callers shortly before that. A provider that is away is not noticed while the token is good:
-    within the margin, too, the old one is returned.
+    However many callers there are, each event loop makes one request at a time. The token is kept until the margin
+    before its end, and renewed behind its callers shortly before that. A provider that is away is not noticed while the
+    token is good: within the margin, too, the old one is returned.
 
     Args:
         token_url: The token endpoint, https (http on loopback).

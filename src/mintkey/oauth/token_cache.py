@@ -17,7 +17,7 @@ _PATIENCE = 0.5  # seconds of real time that a caller waits for a new token whil
 
 
 class TokenCache:
-    """Keeps one token. Whoever needs it asks; only the first has to wait.
+    """Keeps one token. Whoever needs it asks; only the first of an event loop has to wait.
 
     Args:
         obtain: Gets a new token.

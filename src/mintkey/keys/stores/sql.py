@@ -21,6 +21,8 @@ _PATIENCE = timedelta(seconds=4)  # less than the engine waits for a store, so t
 class SQLKeyRingStore(Resource):
     """A `KeyRingStore` in SQLite or PostgreSQL, for any number of processes.
 
+    Any number of event loops may share one; only a database in memory and an engine of the caller's belong to one loop.
+
     Args:
         engine_or_url: `sqlite:///file.db`, `sqlite://` (in memory, forgotten when closed), `postgresql://…`, or an
             `AsyncEngine` that stays the caller's and is never closed here.

@@ -19,7 +19,8 @@ MAX_DEPTH = 16
 """How many objects and arrays may stand within one another."""
 
 _MAX_NUMBER_LENGTH = 32
-_NUMBER_LIMIT = 10 ** (_MAX_NUMBER_LENGTH - 1)
+_TOO_LARGE = 10**_MAX_NUMBER_LENGTH
+_TOO_SMALL = -(10 ** (_MAX_NUMBER_LENGTH - 1))  # the sign is a character too
 _WHITESPACE = " \t\n\r"
 _CONSTANTS = {None: "null", True: "true", False: "false"}
 
@@ -168,7 +169,7 @@ def _written(value: object, depth: int) -> str:
     if value is None or isinstance(value, bool):
         return _CONSTANTS[value]
     if isinstance(value, int):
-        if -_NUMBER_LIMIT < value < _NUMBER_LIMIT:
+        if _TOO_SMALL < value < _TOO_LARGE:
             return int.__repr__(value)
         raise StrictJSONError(f"a number of more than {_MAX_NUMBER_LENGTH} characters")
     if isinstance(value, float):

@@ -5,6 +5,7 @@ import enum
 import inspect
 import types
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import (
     Annotated,
     Any,
@@ -205,11 +206,11 @@ def _record(fields: dict[str, Reader], required: frozenset[str], build: Callable
             if name not in value:
                 raise Unreadable(_join(path, name))
         read_fields = {name: reader(value[name], _join(path, name)) for name, reader in fields.items() if name in value}
-        try:
+        # A dataclass may check itself in __post_init__, and raise anything: `Decimal(…)` and look-ups have errors of
+        # their own. What it says may quote a value, so it is not even a context.
+        with suppress(Exception):
             return build(**read_fields)
-        except (TypeError, ValueError):
-            # A dataclass may check itself in __post_init__.
-            raise Unreadable(path) from None
+        raise Unreadable(path)
 
     return read
 

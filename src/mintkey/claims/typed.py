@@ -95,7 +95,8 @@ class _Structural:
         try:
             return self._read(claims, "")
         except Unreadable as error:
-            raise _misfit(error.path) from None
+            path = error.path
+        raise _misfit(path)
 
 
 class _Msgspec:
@@ -112,8 +113,10 @@ class _Msgspec:
         try:
             return self._msgspec.convert(claims, self._kind)
         except self._msgspec.ValidationError as error:
-            # The message may quote a value; only its path is ours to tell.
-            raise _misfit(_msgspec_path(str(error))) from None
+            path = _msgspec_path(str(error))
+        except Exception:  # noqa: BLE001 - from `__post_init__`
+            path = ""
+        raise _misfit(path)
 
 
 def _msgspec_path(message: str) -> str:
@@ -135,8 +138,13 @@ class _Pydantic:
         try:
             return self._kind.model_validate(claims)
         except self._pydantic.ValidationError as error:
-            raise _misfit(".".join(str(part) for part in error.errors(include_input=False)[0]["loc"])) from None
+            path = ".".join(str(part) for part in error.errors(include_input=False)[0]["loc"])
+        except Exception:  # noqa: BLE001 - from a validator
+            path = ""
+        raise _misfit(path)
 
 
+# The errors of those who read claims may quote a value, and a type's own checks may raise anything: only the path is
+# ours to tell. So a refusal is raised where their error has been dealt with, and does not even have it as its context.
 def _misfit(path: str) -> ClaimError:
     return ClaimError(f"the claim {path!r} does not fit the purpose's type", claim=path)

@@ -142,7 +142,7 @@ def test_mappings_tuples_and_subclasses_are_written_as_what_they_are_like() -> N
     [
         (float("nan"), "finite"),
         (float("-inf"), "finite"),
-        (10**31, "32"),
+        (10**32, "32"),
         (-(10**31), "32"),
         (b"bytes", "bytes"),
         ({1, 2}, "set"),
@@ -158,6 +158,11 @@ def test_what_is_no_json_is_not_written(value: object, problem: str, wrap) -> No
     with pytest.raises(StrictJSONError, match=problem) as caught:
         dumps({"a": wrap(value)})
     assert caught.value.__context__ is None
+
+
+def test_the_longest_numbers_that_are_read_are_written_too() -> None:
+    text = b'{"a":%d,"b":%d}' % (10**32 - 1, 1 - 10**31)  # 32 characters each; the sign is one of them
+    assert dumps(loads(text)) == text
 
 
 def test_what_would_not_be_read_for_its_depth_is_not_written() -> None:

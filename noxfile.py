@@ -156,14 +156,29 @@ def extras(session: nox.Session, extra: str) -> None:
     session.run("python", "-I", "tests/packaging/every_module.py", *sorted(installed))
 
 
+def _installation(session: nox.Session) -> Path:
+    """An environment with the wheel, every extra, and nothing else; not even pip."""
+    session.install("pip")
+    made = Path(session.create_tmp()) / "installation"
+    session.run("python", "-m", "venv", "--clear", "--without-pip", str(made))
+    everything = f"mintkey[all] @ {Path(_wheel(session)).resolve().as_uri()}"
+    session.run("python", "-m", "pip", "--quiet", "--python", str(made), "install", everything)
+    return made
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Whether anything in an installation with every extra has a known weakness; asks a database on the net."""
+    session.install("pip-audit>=2.7")
+    (packages,) = _installation(session).glob("lib/python*/site-packages")
+    session.run("pip-audit", "--strict", "--progress-spinner", "off", "--path", str(packages))
+
+
 @nox.session
 def sbom(session: nox.Session) -> None:
     """What an installation with every extra is made of, as a CycloneDX bill of materials."""
-    session.install("cyclonedx-bom>=7", "pip")
-    described = Path(session.create_tmp()) / "described"
-    session.run("python", "-m", "venv", "--clear", "--without-pip", str(described))
-    everything = f"mintkey[all] @ {Path(_wheel(session)).resolve().as_uri()}"
-    session.run("python", "-m", "pip", "--quiet", "--python", str(described), "install", everything)
+    session.install("cyclonedx-bom>=7")
+    described = _installation(session)
     Path("sbom").mkdir(exist_ok=True)
     session.run(
         *("cyclonedx-py", "environment", "--pyproject", "pyproject.toml", "--mc-type", "library"),

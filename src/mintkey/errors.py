@@ -19,7 +19,7 @@ MintkeyError
 no detail contains a token, a key or a claim's value.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -84,6 +84,10 @@ class MintkeyError(Exception):
         super().__init__(message)
         self.reason: Reason = reason if reason is not None else self.reasons[0]
         self.details: Mapping[str, object] = details if details is not None else _NO_DETAILS
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...], dict[str, object]]:
+        """Survive a queue or a process pool; a read-only view of the details would not."""
+        return type(self), self.args, {**vars(self), "details": dict(self.details)}
 
 
 class ConfigurationError(MintkeyError):

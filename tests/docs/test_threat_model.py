@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from tests.docs.page import ROOT, Page
+from tests.docs.page import Page
+from tests.docs.proofs import missing
 
 PAGE = Page("explanation/threat-model")
 ATTACKS = [
@@ -15,26 +16,16 @@ ATTACKS = [
     "Who can write to the store",
     "The network, and other issuers",
 ]
-CONTRACTS = ROOT / "src" / "mintkey" / "testing" / "contracts"
 
 
 @pytest.mark.parametrize("heading", ATTACKS, ids=range(len(ATTACKS)))
 def test_every_defence_is_proved(heading: str) -> None:
     rows = [row for row in PAGE.rows(heading) if row[0] != "attack"]
     assert rows
-    promises = "".join(path.read_text(encoding="utf-8") for path in CONTRACTS.glob("*.py"))
     for attack, defence, proofs in rows:
         assert attack
         assert defence
-        named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", proofs)
-        promised = re.findall(r"contract: `(\w+)`", proofs)
-        assert named or promised, attack
-        assert len(named) + len(promised) == proofs.count("`") // 2, attack
-        for path, name in named:
-            source = (ROOT / path).read_text(encoding="utf-8")
-            assert re.search(rf"^ *(?:async )?def {name}\(", source, re.MULTILINE), name
-        for name in promised:
-            assert f"async def {name}(" in promises
+        assert missing(proofs) == [], attack
 
 
 def test_no_table_is_left_out() -> None:

@@ -21,8 +21,8 @@ def steps(workflow: Any) -> list[Any]:
     return [step for job in workflow["jobs"].values() for step in job["steps"]]
 
 
-def test_there_are_tests_and_a_release() -> None:
-    assert [path.stem for path in WORKFLOWS] == ["release", "tests"]
+def test_there_are_tests_an_audit_and_a_release() -> None:
+    assert [path.stem for path in WORKFLOWS] == ["audit", "release", "tests"]
 
 
 def test_actions_are_named_by_commit(workflow: Any) -> None:
@@ -50,4 +50,4 @@ def test_nothing_is_published_that_was_not_tried() -> None:
     release = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8"))
     assert release["jobs"]["publish"]["needs"] == "build"
     (tried,) = [step["run"] for step in release["jobs"]["build"]["steps"] if "nox -s" in step.get("run", "")]
-    assert tried.split()[2:] == ["build", "extras", "sbom"]
+    assert tried.split()[2:] == ["build", "extras", "audit", "sbom"]

@@ -354,6 +354,14 @@ async def test_what_is_kept_is_never_shown(roomy):
     assert token not in repr(roomy._cache)
 
 
+async def test_what_is_kept_is_not_shown_by_who_looks_inside_either(roomy):
+    token = str(await roomy.mint(ACCESS, subject="somebody", claims={"email": "alice@example.com"}))
+    await roomy.verify(token, ACCESS)
+    members = repr(vars(roomy._cache))
+    assert "<1 token(s)>" in members
+    assert not any(secret in members for secret in (token, "somebody", "alice"))
+
+
 async def test_what_one_service_found_good_proves_nothing_to_another(mintkey_clock):
     keys, cache = MemoryKeyProvider(clock=mintkey_clock), VerificationCache()
     one = TokenService(issuer="https://one", keys=keys, clock=mintkey_clock, cache=cache)

@@ -1,11 +1,12 @@
 """The error tree is closed, carries reasons and statuses, and survives a process boundary."""
 
 import pickle
+from types import MappingProxyType
 
 import pytest
 
 from mintkey import errors
-from mintkey.errors import ConfigurationError, MintkeyError, Reason, ReplayStoreError
+from mintkey.errors import ConfigurationError, Reason, ReplayStoreError
 
 RAISABLE = {
     "ConfigurationError": ({"configuration"}, 500, False),
@@ -71,8 +72,19 @@ def test_all_problems_are_told_at_once():
     ConfigurationError.raise_if([])
 
 
-def test_an_error_survives_a_process_boundary():
-    error = ReplayStoreError("busy", reason=Reason.TOKEN_RESERVED, details={"n": 1})
-    again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
-    assert isinstance(again, MintkeyError)
-    assert (again.reason, again.status_code, str(again)) == (Reason.TOKEN_RESERVED, 409, "busy")
+@pytest.mark.parametrize("details", [None, {}, {"n": 1}, MappingProxyType({"n": 1})], ids=["left out", *"012"])
+@pytest.mark.parametrize("name", RAISABLE)
+def test_an_error_survives_a_process_boundary(name, details):
+    kind = getattr(errors, name)
+    for reason in kind.reasons:
+        error = kind("busy", reason=reason, details=details)
+        error.add_note("seen by a worker")
+        again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+        assert type(again) is kind
+        assert (again.reason, again.status_code, str(again)) == (reason, error.status_code, "busy")
+        assert (dict(again.details), again.__notes__) == (dict(details or {}), ["seen by a worker"])
+
+
+def test_a_claim_error_still_names_the_claim_beyond_a_process_boundary():
+    again = pickle.loads(pickle.dumps(errors.ExpiredTokenError("over", claim="exp")))  # noqa: S301 - our own bytes
+    assert (again.claim, again.reason) == ("exp", Reason.EXPIRED)

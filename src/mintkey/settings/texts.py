@@ -34,8 +34,9 @@ __all__ = [
 NOT_SET = "not set"
 """What is shown of a setting that has neither value nor default."""
 
+# The base64 of a key that lost its BEGIN and END lines, or a JWK its beginning, passes for a path if it has a / in it.
+_KEY_LIKE = re.compile(r"[A-Za-z0-9+=]{24}|[\"{}]")
 _COUNT = re.compile(r"[1-9][0-9]{0,17}")
-_BETWEEN_KEYS = re.compile(r"\s*[,\n]\s*")
 
 
 def seal_keys_in(text: str | None, /) -> list[str]:
@@ -45,7 +46,10 @@ def seal_keys_in(text: str | None, /) -> list[str]:
         >>> seal_keys_in("first, second")
         ['first', 'second']
     """
-    return _BETWEEN_KEYS.split(text.strip()) if text and text.strip() else []
+    if not text or not text.strip():
+        return []
+    lines = [[line.strip() for line in part.split("\n") if line.strip()] for part in text.strip().split(",")]
+    return [key for keys in lines for key in keys or [""]]  # nothing between two commas is a key that is missing
 
 
 def read_duration(text: str, /, *, words: Mapping[str, timedelta] = MappingProxyType({})) -> timedelta:
@@ -176,5 +180,5 @@ def show_keys(text: str, /) -> str:
     """
     source = key_source("", text, may_be_path=True)
     if source.content is None:
-        return source.path
+        return "set (a path)" if _KEY_LIKE.search(source.path) else source.path
     return "set (JSON)" if source.content.json else "set (PEM)"

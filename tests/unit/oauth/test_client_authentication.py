@@ -1,6 +1,7 @@
 """How a client proves who it is."""
 
 import base64
+import pickle
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -89,3 +90,9 @@ async def test_nothing_shows_a_secret(tokens: TokenService) -> None:
         proof = await authentication.prove("billing", token_url=TOKEN_URL)
         shown = f"{authentication!r}{proof!r}"
         assert not any(secret in shown for secret in ("hush", *proof.form.values(), *proof.headers.values()))
+
+
+@pytest.mark.parametrize("kind", [ClientSecretBasic, ClientSecretPost])
+def test_a_secret_is_not_pickled(kind: type[ClientSecretBasic | ClientSecretPost]) -> None:
+    with pytest.raises(TypeError, match=f"{kind.__name__} holds a secret"):
+        pickle.dumps(kind("hunter2"))

@@ -21,6 +21,11 @@ from mintkey.settings.redaction import redacted
         ("postgresql://app:hun@ter/2@h/d", "postgresql://app:***@h/d"),
         ("postgresql://h/d?password=hunter2&ssl=require", "postgresql://h/d?password=***&ssl=require"),
         ("redis://h?PASSWORD=hunter2&x=hunter2=2", "redis://h?PASSWORD=***&x=***"),
+        ("redis://h?hunter2&=hunter2&db=1", "redis://h?***&=***&db=1"),
+        ("sqlite:///x.db?password=hunter2&mode=ro", "sqlite:///x.db?password=***&mode=ro"),
+        # Nobody escaped the ? in the password, so that nobody can tell where it ends.
+        ("redis://app:hun?ter2@h/0", "redis://***"),
+        ("postgresql://app:hun?ter2@h/d?sslmode=require", "postgresql://***"),
     ],
 )
 def test_what_is_shown(url, shown):

@@ -121,6 +121,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Compare with a strict reference for ten minutes, or as many seconds as are asked for; not part of the checks."""
+    _install(session, "test", "fuzz")
+    session.run("python", "-m", "tests.security.fuzz", "--seconds", *(session.posargs or ["600"]))
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Every branch of the source was taken by some test."""
     session.install("coverage[toml]")

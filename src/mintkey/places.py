@@ -42,6 +42,7 @@ _KINDS = {
     "unix": "redis",
 }
 _REDIS_TOPOLOGIES = frozenset({"", "cluster", "sentinel"})
+_NOT_IN_A_PATH = frozenset("?\0")
 _FORMS = (
     "memory://, file:///directory, sqlite:///file.db, postgresql://user@host/database, redis://host:port/0, "
     "unix:///socket, redis+cluster://host:port,host:port and redis+sentinel://host:port,host:port/service; "
@@ -211,7 +212,7 @@ def kind_of(url: str, /) -> str:
         'redis'
     """
     scheme, has_scheme, rest = url.partition("://")
-    base, _, detail = scheme.partition("+")
+    base, plus, detail = scheme.partition("+")
     kind = _KINDS.get(base, "")
     fits = {
         "memory": not detail,
@@ -219,8 +220,11 @@ def kind_of(url: str, /) -> str:
         "sql": bool(rest),
         "redis": bool(rest) and detail in (_REDIS_TOPOLOGIES if base != "unix" else {""}),
     }
-    if not (has_scheme and fits.get(kind)):
+    if not (has_scheme and fits.get(kind) and bool(plus) is bool(detail)):
         raise ConfigurationError(f"the URL names no place for keys; there are {_FORMS}")
+    # The marks are in an SQLite file beside the keys, and to SQLAlchemy's URLs a database ends where a ? begins.
+    if kind == "file" and not _NOT_IN_A_PATH.isdisjoint(unquote(rest)):
+        raise ConfigurationError("a directory of keys must not have a ? or a null character in its name")
     return kind
 
 

@@ -1,5 +1,6 @@
 """What the guide to magic links shows runs, and its tables are true."""
 
+import logging
 import os
 import re
 import signal
@@ -30,8 +31,9 @@ URL = "https://myapp.example"
 
 
 @pytest.fixture
-def guide() -> SimpleNamespace:
-    return SimpleNamespace(**PAGE.names())
+def guide() -> Iterator[SimpleNamespace]:
+    yield SimpleNamespace(**PAGE.names())
+    logging.getLogger("uvicorn.access").filters.clear()
 
 
 @pytest.fixture
@@ -88,7 +90,19 @@ async def test_a_link_signs_in_once(guide, client, mails):
     assert (await client.post("/magic", data={"token": token_in(link)})).status_code == 410
 
 
+async def test_no_link_is_in_the_access_log(guide, client, mails):
+    link = await asked_for(client, mails)
+    logger = logging.getLogger("uvicorn.access")
+    written = ("10.0.0.7:4711", "GET", link, "1.1", 200)  # as uvicorn does, which `tests/integration` shows
+    record = logger.makeRecord(logger.name, logging.INFO, "", 1, '%s - "%s %s HTTP/%s" %d', written, None)
+    assert logger.filter(record)
+    (shown,) = re.findall(r"`(GET /magic\S+)`", PAGE.text)
+    assert f"{shown.removeprefix('GET ')} HTTP" in record.getMessage()
+    assert token_in(link) not in record.getMessage()
+
+
 # What scanners do
+
 
 VISITS = {
     "a preview in a chat": [("GET", {"User-Agent": "Slackbot-LinkExpanding 1.0"})] * 3,

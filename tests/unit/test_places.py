@@ -170,6 +170,10 @@ def test_every_form_of_url(url, kind, database):
         "file://relative",
         "file://host/hunter2",
         "file+x:///a",
+        "file+:///a",
+        "memory+://",
+        "redis+://u:hunter2@h",
+        "sqlite+:///a.db",
         "memory",
         "memory+x://",
         "sqlite://",
@@ -186,6 +190,13 @@ def test_a_url_that_names_no_place_is_refused(url):
         with pytest.raises(ConfigurationError, match=r"file:///directory, sqlite:///file\.db, postgresql://") as caught:
             make(url)
         assert "hunter2" not in repr(caught.value)
+
+
+@pytest.mark.parametrize("url", ["file:///keys/a?b", "file:///keys/a%3Fb", "file:///keys/a%00b", "file:///keys?ring=a"])
+def test_a_directory_whose_marks_would_be_elsewhere_is_refused(url):
+    for make in (place_of, ring_store_of, replay_store_of, kind_of, marks_database_of):
+        with pytest.raises(ConfigurationError, match=r"must not have a \? or a null character"):
+            make(url)
 
 
 @pytest.mark.parametrize(

@@ -81,9 +81,17 @@ class ConnectionSettings:
         """The settings that a `redis://`, `rediss://` or `unix://` URL stands for.
 
         Raises:
-            ValueError: It is no such URL.
+            ValueError: It is no such URL, or has a parameter that no connection takes.
         """
-        return cls.of_pool(cast("Any", ConnectionPool).from_url(url))
+        settings = cls.of_pool(cast("Any", ConnectionPool).from_url(url))
+        can_be_made = True
+        try:
+            settings.connection_class(**settings.options)  # it connects later, so it costs nothing to make one
+        except Exception:  # noqa: BLE001 - whatever a parameter brings about, the error's text may hold a password
+            can_be_made = False
+        if not can_be_made:
+            raise ValueError("a parameter is none of a connection's")
+        return settings
 
     def at(self, host: str, port: int, /) -> "ConnectionSettings":
         """The same, to another server."""

@@ -46,24 +46,35 @@ def topology_of(source: object, /) -> Topology:
 
 
 def _of_url(url: str) -> Topology:
-    # Neither the URL itself nor what the parser says of it, not even as a cause: both may show the password.
-    try:
-        parsed = ServerURL.parse(url)
-        settings = ConnectionSettings.of_url(parsed.first)
-    except ValueError:
-        raise ConfigurationError(f"redis_or_url must be a URL of the form {FORMS}") from None
-    match parsed.kind:
+    parsed = _parsed(url)
+    if parsed is None:
+        raise ConfigurationError(f"redis_or_url must be a URL of the form {FORMS}")
+    parts, settings = parsed
+    match parts.kind:
         case "cluster":
-            return ClusterTopology(settings, startup=parsed.nodes)
+            return ClusterTopology(settings, startup=parts.nodes)
         case "sentinel":
             return SentinelTopology(
                 settings,
-                service=parsed.service,
-                sentinels=[_sentinel_at(node, settings, parsed.sentinel) for node in parsed.nodes],
+                service=parts.service,
+                sentinels=[_sentinel_at(node, settings, parts.sentinel) for node in parts.nodes],
                 min_other_sentinels=0,
             )
         case _:
             return LoneTopology(settings)
+
+
+def _parsed(url: str) -> tuple[ServerURL, ConnectionSettings] | None:
+    """What a URL says; None if it is none of ours.
+
+    Neither the URL itself nor what parsers say of it gets out, not even as the context of an error: both may show the
+    password.
+    """
+    try:
+        parts = ServerURL.parse(url)
+        return parts, ConnectionSettings.of_url(parts.first)
+    except ValueError:
+        return None
 
 
 def _sentinel_at(node: Node, master: ConnectionSettings, credentials: Mapping[str, str]) -> ConnectionSettings:

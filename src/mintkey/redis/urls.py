@@ -1,5 +1,6 @@
 """URLs of Redis servers, also of those that are several."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -16,6 +17,7 @@ FORMS = (
 """What there is, for those who wrote something else."""
 
 _PORTS = {"cluster": 6379, "sentinel": 26379}
+_DATABASE = re.compile(r"/?|/[0-9]{1,9}")
 _OF_SENTINEL = {"sentinel_username": "username", "sentinel_password": "password"}
 
 
@@ -50,7 +52,10 @@ class ServerURL:
         """
         scheme, _, rest = url.partition("://")
         match scheme.partition("+"):
-            case (("redis" | "rediss" | "unix"), "", _):
+            case (("redis" | "rediss" | "unix") as plain, "", _):
+                if plain != "unix" and _DATABASE.fullmatch(urlsplit(url).path) is None:
+                    # The driver would take what it cannot read for database 0, and `/1/2` for 12.
+                    raise ValueError("a database is a number")
                 return cls("lone", url)
             case ("redis" | "rediss") as plain, _, ("cluster" | "sentinel") as kind:
                 return cls._of_several(kind, plain, rest)

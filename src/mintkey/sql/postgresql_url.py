@@ -1,5 +1,6 @@
 """From a URL to an engine on PostgreSQL: what may follow the `?`, in the words of libpq and in those of the driver."""
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Protocol
@@ -34,6 +35,7 @@ _OF_LIBPQ = frozenset(
     }
 )
 _NUMBERS = frozenset({"prepared_statement_cache_size", "statement_cache_size"})
+_NAME = re.compile(r"[a-z_]{1,40}")
 _PLACES = frozenset({"host", "port"})  # SQLAlchemy's: a socket's directory, or several hosts
 
 
@@ -79,13 +81,19 @@ def _hang_up(connection: _Adapted, _record: object) -> None:
     connection.driver_connection.terminate()
 
 
+def _shown(name: str) -> str:
+    """A parameter's name; what does not look like one may be a piece of a password with an `&` or a `?` in it."""
+    return repr(name) if _NAME.fullmatch(name) else "a parameter"
+
+
 def _arguments(query: Mapping[str, str | tuple[str, ...]]) -> dict[str, object]:
     """The driver's arguments for what follows the `?`."""
     given = {name: value if isinstance(value, str) else value[-1] for name, value in query.items()}
     if "ssl" in given:
         given.setdefault("sslmode", given.pop("ssl"))
+    known = ", ".join(sorted(_OF_LIBPQ | _NUMBERS | {"ssl"}))
     problems = [
-        f"engine_or_url: {name!r} is not understood; there are {', '.join(sorted(_OF_LIBPQ | _NUMBERS | {'ssl'}))}. "
+        f"engine_or_url: {_shown(name)} is not understood; there are {known}. "
         "For anything else make an AsyncEngine yourself"
         for name in sorted(given.keys() - _OF_LIBPQ - _NUMBERS - _PLACES)
     ]

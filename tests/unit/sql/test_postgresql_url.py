@@ -71,6 +71,7 @@ def test_the_words_of_libpq_and_of_the_driver_work(
         ("ssl=true", "must be one of"),
         ("statement_cache_size=none", "statement_cache_size must be a whole number"),
         ("connect_timeout=3", "'connect_timeout' is not understood; there are application_name"),
+        ("sslpassword=hun&T3R=2", "engine_or_url: a parameter is not understood; there are application_name"),
     ],
 )
 def test_what_is_not_understood_is_a_mistake_that_is_named(query: str, problem: str) -> None:

@@ -31,15 +31,15 @@ def _runs(version: str) -> bool:
 _show_pyenv_interpreters()
 
 # What takes longest is done on one interpreter for all, the newest one here: tracing every line, and the tests of which
-# each is many processes or many thousand schedules. Of these, the large ones are not traced. Real servers and generated
-# cases are for the oldest one, too: what works on both ends does so between them.
+# each is many processes, many schedules or many hostile tokens. These are not traced: the others reach every branch
+# without them. Real servers and generated cases are for the oldest one, too: what works on both ends does so between.
 OLDEST = next(filter(_runs, PYTHONS), PYTHONS[0])
 NEWEST = next(filter(_runs, reversed(PYTHONS)), PYTHONS[0])
-LARGE = tuple(f"tests/{room}" for room in ["benchmarks", "browser", "docs", "fleet", "interop", "model", "simulation"])
+ROOMS = "benchmarks", "browser", "docs", "faults", "fleet", "interop", "model", "security", "simulation", "soak"
+LARGE = tuple(f"tests/{room}" for room in ROOMS)
 ONCE = (*LARGE, "tests/concurrency", "tests/unit/cli/test_process.py")
-# The tests below reach every branch without these, so they need not be traced either.
-UNTRACED = (*LARGE, "tests/concurrency", "tests/conformance", "tests/properties", "tests/security")
-TWICE = (*ONCE, "tests/integration", "tests/properties", "tests/security")
+UNTRACED = (*LARGE, "tests/concurrency", "tests/conformance", "tests/properties")
+TWICE = (*ONCE, "tests/integration", "tests/properties")
 
 # Debian's names for what tests start, besides what comes from PyPI.
 PROGRAMS = {"redis-server": "redis-server", "chromium": "chromium", "chromedriver": "chromium-driver", "wrk": "wrk"}
@@ -118,6 +118,14 @@ def bench(session: nox.Session) -> None:
     _install(session, "bench")
     plots = () if "--quick" in session.posargs or "--only" in session.posargs else ("--plots", "docs/img")
     session.run("python", "-m", "benchmarks", *plots, *session.posargs)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Every fault on every wire, and the table of what came of it; a part of it is among the tests."""
+    _install(session, "test")
+    session.run("pytest", "-n", WORKERS, "tests/faults", env={"FAULTS": "all"})
+    session.run("python", "-m", "tests.faults")
 
 
 @nox.session

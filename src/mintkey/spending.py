@@ -92,11 +92,17 @@ class Spender:
         """Turn a reservation into a spent mark.
 
         Raises:
-            TokenReplayedError: The lease ran out and somebody else took the token (`replayed`).
+            TokenReplayedError: The lease ran out and somebody else took the token (`replayed`), or the store lost its
+                memory meanwhile (`replay_unprovable`).
+            TokenRevokedError: It was revoked meanwhile (`revoked`).
             ReplayStoreError: The store cannot answer (`replay_unavailable`, `replay_outcome_unknown`).
         """
-        name, _, expires_at = mark
+        name, issued_at, expires_at = mark
         if not await self._store.commit(name, owner=owner, expires_at=expires_at):
+            # A replay is an alarm: none is told of what was merely revoked, or of what the store knows nothing about.
+            status = await self._store.status(name, issued_at=issued_at)
+            if status in _NO_REPLAY:
+                raise _refusal(status)
             raise TokenReplayedError("the lease ran out before the block ended, and somebody else took the token")
 
     async def release(self, mark: Mark, *, owner: str) -> None:
@@ -137,6 +143,7 @@ def _check_cut_off(claims: RegisteredClaims, before: datetime | None) -> None:
 
 _ACCEPTED = ClaimOutcome.ACCEPTED
 _HARMLESS = frozenset({ClaimStatus.UNUSED, ClaimStatus.RESERVED})
+_NO_REPLAY = frozenset({ClaimStatus.REVOKED, ClaimStatus.UNPROVABLE})
 
 
 def _refusal(word: ClaimOutcome | ClaimStatus) -> MintkeyError:

@@ -146,7 +146,7 @@ async def test_what_was_never_sent_may_be_given_back_by_another_attempt(valkey: 
         giving = asyncio.ensure_future(store.give_back("default", "a", count=4))
         await asyncio.sleep(0.05)
         assert not giving.done()
-        server = await asyncio.start_server(proxy._serve, "127.0.0.1", port)
+        server = await asyncio.start_server(proxy._accept, "127.0.0.1", port)
         await giving
         server.close()
     assert (await ring_at(valkey)).mints["a"] == 6

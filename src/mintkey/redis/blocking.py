@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from mintkey.redis.errors import RedisCallError, code_of
 from mintkey.redis.protocol import Argument, Reply, ReplyError, pack
 from mintkey.redis.settings import ConnectionSettings
-from mintkey.redis.wire import TRANSPORT_ERRORS, Wire, is_hopeless, open_wire
+from mintkey.redis.wire import TRANSPORT_ERRORS, DesynchronizedError, Wire, is_hopeless, open_wire
 
 __all__ = ["PatientWire", "patient_wire"]
 
@@ -34,14 +34,14 @@ class PatientWire:
         Raises:
             RedisCallError: The connection was lost, nobody answered in time, or the server refuses.
         """
+        replies: list[Reply] = []
         try:
-            self._wire.send(pack(*command))
             async with asyncio.timeout(wait + self._patience):
-                replies = await self._wire.receive()
+                await self._wire.exchange(pack(*command), 1, replies.extend)
+        except DesynchronizedError as error:
+            raise RedisCallError(str(error), code="protocol", may_have_run=True) from error
         except TRANSPORT_ERRORS as error:
             raise _lost(error) from error
-        if len(replies) != 1:
-            raise RedisCallError("the replies do not belong to the command", code="protocol", may_have_run=True)
         (reply,) = replies
         if isinstance(reply, ReplyError):
             code = code_of(reply)

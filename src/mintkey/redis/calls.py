@@ -92,14 +92,15 @@ class Call:
         """Raise if the server answered with an error.
 
         Raises:
-            RedisCallError: The commands were refused; only an earlier attempt without an answer may have run.
+            RedisCallError: A command was refused. If it is the first, only an earlier attempt may have run.
         """
         if self.clean:
             return
         reply = self.error_reply()
         if reply is not None:
-            code = code_of(reply)
-            raise RedisCallError(f"Redis refuses the command: {code}", code=code, may_have_run=self.in_doubt)
+            code, is_first = code_of(reply), isinstance(self.replies[0], ReplyError)
+            may_have_run = self.in_doubt or not is_first
+            raise RedisCallError(f"Redis refuses the command: {code}", code=code, may_have_run=may_have_run)
 
     def falter(self, trouble: Exception, /) -> None:
         """Remember an attempt that ended without an answer."""

@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from mintkey.errors import ConfigurationError
@@ -47,6 +48,22 @@ class Client:
         self._replicas = replicas
         self._looked_at: set[int] = set()
 
+    @asynccontextmanager
+    async def first(self) -> AsyncGenerator[None]:
+        """A block for what has to be done once, before anything else, by one caller of this event loop at a time.
+
+        It takes no longer than a call may, the others' turns included: where nobody answers, callers who waited for one
+        another would each be told later than the one before.
+
+        Raises:
+            RedisCallError: It took longer.
+        """
+        try:
+            async with asyncio.timeout(self.link.timeout), self.link.lock:
+                yield
+        except TimeoutError as error:
+            raise RedisCallError("Redis did not answer in time", code="timeout", may_have_run=False) from error
+
     async def look_at(self, bucket: Bucket, /) -> None:
         """Look at the server of a bucket before anything is asked of it, once, and say loudly what makes it unfit.
 
@@ -54,7 +71,7 @@ class Client:
             RedisCallError: It cannot be asked.
         """
         if bucket.number not in self._looked_at:
-            async with self.link.lock:
+            async with self.first():
                 if bucket.number not in self._looked_at:
                     warn_of(problems_of(await self._facts(bucket.number)))
                     self._looked_at.add(bucket.number)
@@ -75,7 +92,13 @@ class Client:
         return call
 
     async def run(
-        self, script: Script, bucket: Bucket, key: bytes, *arguments: Argument, at_most_once: bool = False
+        self,
+        script: Script,
+        bucket: Bucket,
+        key: bytes,
+        *arguments: Argument,
+        at_most_once: bool = False,
+        deadline: float = 0.0,
     ) -> Call:
         """The answered call of a script, confirmed by the replicas; teaches it to a server that does not know it.
 
@@ -85,13 +108,14 @@ class Client:
             key: Its one key.
             arguments: Its arguments.
             at_most_once: It does not bear being executed twice, so a lost answer is not asked for again.
+            deadline: Loop time until which it is tried, that of the call it belongs to; 0: it is a call of its own.
 
         Raises:
             RedisCallError: As for `send`, or too few replicas confirmed the write.
         """
         pulse = self.pulse(bucket)
         call = Call(script.by_hash(key, *arguments), 1, None, pulse)
-        call.at_most_once = at_most_once
+        call.at_most_once, call.deadline = at_most_once, deadline
         call = await self.link.answer(bucket.number, call)
         error = call.error_reply()
         if error is not None and code_of(error) == "NOSCRIPT":

@@ -90,7 +90,8 @@ class Link:
     def _connections_of(self, loop: asyncio.AbstractEventLoop) -> Connections:
         found = self._loops.get(loop)
         if found is None:
-            for other in [other for other in self._loops if other.is_closed()]:
-                del self._loops[other]
+            for other in tuple(self._loops):  # a copy: a loop in another thread may be arriving as well
+                if other.is_closed():
+                    self._loops.pop(other, None)
             found = self._loops[loop] = Connections(self._topology, self._timeout, self._replicas)
         return found

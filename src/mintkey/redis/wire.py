@@ -9,6 +9,7 @@ from hiredis import HiredisError
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import AuthenticationError, RedisError
 
+from mintkey.ids import new_id
 from mintkey.redis.inbox import Inbox
 from mintkey.redis.protocol import Reply, pack
 from mintkey.redis.settings import ConnectionSettings
@@ -31,14 +32,15 @@ class Wire(AbstractConnection):
     """
 
     _inbox: Inbox
+    _name: bytes = b""
     _batches: int = 0
 
     async def exchange(self, commands: bytes, replies: int, accept: Callable[[list[Reply]], None], /) -> None:
         """Write a batch and hand its replies over, error replies as values among them.
 
-        A marker that no other batch on this connection has is asked for last. Only if it comes last, and nothing
-        behind it, do the replies belong to these commands: one lost or doubled on the way would otherwise hand a
-        caller the answer of another.
+        A marker that no other batch has, on this connection or any other, is asked for last. Only if it comes last, and
+        nothing behind it, do the replies belong to these commands: one lost, doubled or mixed up on the way would
+        otherwise hand a caller the answer of another.
 
         Args:
             commands: Packed commands.
@@ -52,7 +54,7 @@ class Wire(AbstractConnection):
             HiredisError: What came is no RESP.
         """
         self._batches += 1
-        marker, inbox = b"%d" % self._batches, self._inbox
+        marker, inbox = b"%b%d" % (self._name, self._batches), self._inbox
 
         def check(found: list[Reply]) -> None:
             if len(found) != replies + 1 or found.pop() != marker or inbox.has_more:
@@ -83,7 +85,7 @@ class Wire(AbstractConnection):
 
     def prepare(self) -> None:
         """Take over from redis-py after the handshake."""
-        self._inbox = Inbox()
+        self._inbox, self._name = Inbox(), new_id().encode()
         self._transport.set_protocol(self._inbox)
 
     @property

@@ -25,7 +25,7 @@ from mintkey.redis.buckets import Bucket
 from mintkey.redis.calls import Call
 from mintkey.redis.client import Client
 from mintkey.redis.errors import RedisCallError
-from mintkey.redis.protocol import Argument, Reply, pack
+from mintkey.redis.protocol import Argument, pack
 from mintkey.redis.scripts import Script
 from mintkey.replay.base import ClaimOutcome, ClaimStatus, Look, StoredFamily
 from mintkey.replay.marks import life, microseconds
@@ -120,12 +120,13 @@ class RedisReplayStore(Resource):
                 return outcome_of(held)
             # Ours, or nothing at all: a mark that vanished at once is no proof either.
             if not is_ours or not fence.reaches(issued_at, claim.read):
-                await fence.mend(claim.read)
-                await self._forget(bucket, mark, value, created=created)
+                if created is not None or claim.in_doubt:
+                    await self._forget(bucket, mark, value, deadline=claim.deadline)
+                await fence.mend(claim.read, deadline=claim.deadline)
                 return ClaimOutcome.UNPROVABLE
             self._client.require_replicas(claim)
             if held != value and lease is None:
-                return await self._spend_own(bucket, mark, holder, life_ms)
+                return await self._spend_own(bucket, mark, holder, life_ms, deadline=claim.deadline)
         except RedisCallError as error:
             raise public_error(error) from error
         return ClaimOutcome.ACCEPTED
@@ -244,22 +245,25 @@ class RedisReplayStore(Resource):
             await self._fence.open()
         return await self._client.send(bucket, call)
 
-    async def _run(self, script: Script, bucket: Bucket, key: bytes, *arguments: Argument) -> Call:
+    async def _run(
+        self, script: Script, bucket: Bucket, key: bytes, *arguments: Argument, deadline: float = 0.0
+    ) -> Call:
         """The answered call of a script, confirmed by the replicas."""
         if not self._fence.is_open:
             await self._fence.open()
-        return await self._client.run(script, bucket, key, *arguments)
+        return await self._client.run(script, bucket, key, *arguments, deadline=deadline)
 
-    async def _spend_own(self, bucket: Bucket, mark: bytes, holder: bytes, life_ms: int) -> ClaimOutcome:
+    async def _spend_own(
+        self, bucket: Bucket, mark: bytes, holder: bytes, life_ms: int, *, deadline: float = 0.0
+    ) -> ClaimOutcome:
         """Spend what this owner reserved, or what nobody holds any more; else who has it."""
-        (reply,) = (await self._run(COMMIT, bucket, mark, holder, life_ms)).replies
+        (reply,) = (await self._run(COMMIT, bucket, mark, holder, life_ms, deadline=deadline)).replies
         return ClaimOutcome.ACCEPTED if reply == 1 else outcome_of(reply)
 
-    async def _forget(self, bucket: Bucket, mark: bytes, value: bytes, *, created: Reply) -> None:
+    async def _forget(self, bucket: Bucket, mark: bytes, value: bytes, *, deadline: float) -> None:
         """Take back the mark of a claim that was not granted: the next one must not be told of a use."""
-        if created is not None:
-            with suppress(RedisCallError):  # refused either way
-                await self._run(TAKE_BACK, bucket, mark, value)
+        with suppress(RedisCallError):  # refused either way
+            await self._run(TAKE_BACK, bucket, mark, value, deadline=deadline)
 
     def _milliseconds(self, expires_at: datetime) -> int:
         return int(life(expires_at, self._clock.time()) * 1000)

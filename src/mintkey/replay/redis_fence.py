@@ -44,7 +44,7 @@ class RedisFence:
         Raises:
             RedisCallError: There was no answer, or the server refuses writes.
         """
-        async with self._client.link.lock:
+        async with self._client.first():
             if self.is_open:
                 return
             await self._client.warn()
@@ -78,31 +78,35 @@ class RedisFence:
             self._begins, self._known = _instant(read), read
         return self._begins <= issued_at
 
-    async def mend(self, read: Reply, /) -> None:
+    async def mend(self, read: Reply, /, *, deadline: float = 0.0) -> None:
         """Begin the memory anew if this value of `key_to_read` says that it is gone.
+
+        Args:
+            read: The value.
+            deadline: Loop time until which that is tried; 0: for as long as a call may take.
 
         Raises:
             RedisCallError: It cannot be begun anew.
         """
         if read is None and self._enabled:
-            await self._begin_anew()
+            await self._begin_anew(deadline)
 
     async def proves(self, issued_at: datetime, read: Reply, /) -> bool:
         """Both of them. Raises as they do."""
         await self.mend(read)
         return self.reaches(issued_at, read)
 
-    async def _begin_anew(self) -> None:
+    async def _begin_anew(self, deadline: float) -> None:
         lock = self._client.link.lock
         if not lock.locked():  # else somebody is at it, and this caller's answer does not depend on it
             async with lock:
-                await self._begin(memory_begins_after_loss(self._clock.time()))
+                await self._begin(memory_begins_after_loss(self._clock.time()), deadline)
 
-    async def _begin(self, second: int) -> None:
-        written = await self._client.answers(
-            (bucket.number, Call(pack("SET", bucket.epoch, second, "NX"), 1)) for bucket in self._keys.buckets
-        )
-        for call in written:
+    async def _begin(self, second: int, deadline: float = 0.0) -> None:
+        begin = [(bucket.number, Call(pack("SET", bucket.epoch, second, "NX"), 1)) for bucket in self._keys.buckets]
+        for _, call in begin:
+            call.deadline = deadline
+        for call in await self._client.answers(begin):
             call.raise_error_reply()
 
 

@@ -32,6 +32,8 @@ class SQLReplayStore(Resource):
     asks again by itself while there is time. Concurrent calls share transactions, and with them the flush to disk.
     Expired rows are deleted in small steps along with the writes.
 
+    Any number of event loops may share one; only a database in memory and an engine of the caller's belong to one loop.
+
     Args:
         engine_or_url: `sqlite:///file.db`, `sqlite://` (in memory, forgotten when closed), `postgresql://…`, or an
             `AsyncEngine` that stays the caller's and is never closed here. Such an engine should flush every commit to

@@ -1,4 +1,4 @@
-"""Transactions on one database for many concurrent callers."""
+"""One database for many concurrent callers, whatever event loops they are in."""
 
 import asyncio
 import logging
@@ -14,18 +14,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from mintkey.errors import ConfigurationError, MintkeyError
 from mintkey.health import Check
 from mintkey.sql.backend import Backend, Bell, Durability
-from mintkey.sql.engine import EngineOrURL, open_engine
+from mintkey.sql.engine import EngineOrURL, OpenedEngine, open_engine
 from mintkey.sql.errors import Failure, cause_of, explain
-from mintkey.sql.lane import Batch, Job, Lane, Operation
-from mintkey.sql.schema import metadata
-from mintkey.sql.tables import are_there
+from mintkey.sql.lane import Job, Operation
+from mintkey.sql.loops import Loops
+from mintkey.sql.transactions import Transactions
 
 __all__ = ["Database"]
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
-
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5  # seconds between looks at what became of a commit
 
 _logger = logging.getLogger("mintkey")
 
@@ -49,23 +47,22 @@ class Database:
     ) -> None:
         if timeout <= timedelta(0):
             raise ConfigurationError("timeout must be positive")
-        self._opened = open_engine(engine_or_url, timeout=timeout)
-        self._backend = self._opened.backend
+
+        def reopen() -> OpenedEngine:  # not a partial, which shows what it was given: there is a password in the URL
+            return open_engine(engine_or_url, timeout=timeout)
+
+        opened = reopen()
+        self._name, self._backend = opened.name, opened.backend
         self._tables = tables
         self._timeout = timeout.total_seconds()
         self._failure = failure
-        # How long a connection may be silent. Later than its caller, who has been told by then, gives up on it.
-        self._patience = self._timeout if self._backend.is_remote else None
-        self._is_ready = False
         self._has_warned = False
-        self._preparing = anyio.Lock()
-        self._reads = Lane(self._settle_reads, tasks=self._backend.readers, batch=self._backend.batch)
-        self._writes = Lane(self._settle_writes, tasks=self._backend.writers, batch=self._backend.batch)
+        self._loops = Loops(opened, reopen=reopen, begin=self._begin)
 
     @property
     def name(self) -> str:
         """The URL without its password."""
-        return self._opened.name
+        return self._name
 
     @property
     def backend(self) -> Backend:
@@ -82,7 +79,7 @@ class Database:
         Raises:
             BackendError: The one that `failure` makes.
         """
-        return await self._answer(self._reads.submit(operation, request))
+        return await self._answer(self._loops.here().reads.submit(operation, request))
 
     async def write(
         self, operation: Operation[Request, Answer], request: Request, /, *, is_repeatable: bool = False
@@ -99,7 +96,7 @@ class Database:
         Raises:
             BackendError: The one that `failure` makes.
         """
-        return await self._answer(self._writes.submit(operation, request, is_repeatable=is_repeatable))
+        return await self._answer(self._loops.here().writes.submit(operation, request, is_repeatable=is_repeatable))
 
     async def watch(
         self, operation: Operation[Request, Answer | None], request: Request, topic: str, /
@@ -117,10 +114,11 @@ class Database:
             BackendError: The one that `failure` makes; the connection was lost, for instance.
         """
         try:
-            async with self._connected() as connection, self._listening(connection, topic) as bell:
+            here = self._loops.here()
+            async with here.connected() as connection, self._listening(here, connection, topic) as bell:
                 last: Answer | None = None
                 while bell is not None:
-                    async with asyncio.timeout(self._patience):
+                    async with asyncio.timeout(here.patience):
                         (answer,) = await operation(connection, [request])
                     if answer is not None and answer != last:
                         yield answer
@@ -140,14 +138,11 @@ class Database:
         return {"durability": Check(ok=durability.is_kept, word=durability.word, figure=0)}
 
     async def close(self) -> None:
-        """End what is under way, and close an engine of our own; the next use opens it again."""
-        with anyio.move_on_after(self._timeout, shield=True):
-            await self._reads.finish()
-            await self._writes.finish()
-        if self._opened.is_ours:
-            with anyio.CancelScope(shield=True):
-                await self._opened.engine.dispose()
-            self._is_ready = False
+        """End what is under way in this event loop, and close an engine of our own; the next use opens it again."""
+        await self._loops.leave()
+
+    def _begin(self, opened: OpenedEngine) -> Transactions:
+        return Transactions(opened, tables=self._tables, timeout=self._timeout, warn=self._warn_of)
 
     async def _answer(self, job: Job[Any, Answer]) -> Answer:
         """Wait for the answer, no longer than the time."""
@@ -165,73 +160,9 @@ class Database:
         message = f"the database {self.name} cannot be used: {explain(cause_of(error))}"
         return self._failure(message, may_have_happened=may_have_happened)
 
-    async def _settle_reads(self, jobs: Sequence[Job[Any, Any]]) -> None:
-        await self._settle(jobs, write=False)
-
-    async def _settle_writes(self, jobs: Sequence[Job[Any, Any]]) -> None:
-        await self._settle(jobs, write=True)
-
-    async def _settle(self, jobs: Sequence[Job[Any, Any]], *, write: bool) -> None:
-        """Run transactions until every job is settled."""
-        may_renew, pause = True, _FIRST_PAUSE
-        while jobs := [job for job in jobs if not job.future.done()]:
-            batch = Batch(jobs, write=write)
-            try:
-                await self._transact(batch, write=write)
-            except Exception as error:  # noqa: BLE001 - as in `_answer`, which translates it
-                if may_renew and not batch.is_committing and self._backend.is_stale(error):
-                    may_renew = self._is_ready = False
-                else:
-                    batch.fail(error, is_cut=self._backend.is_cut(error))
-                    if any(job.is_unsettled for job in jobs):
-                        await anyio.sleep(pause)
-                        pause = min(2 * pause, _LONGEST_PAUSE)
-
-    async def _transact(self, batch: Batch, *, write: bool) -> None:
-        async with self._connected() as connection, self._patient(connection):
-            await (self._backend.begin if write else self._backend.begin_reading)(connection)
-            await batch.work(connection)
-            if write and not batch.is_abandoned:
-                batch.is_committing = True
-                await self._backend.commit(connection)
-        batch.answer()  # when the connection is back in its pool: whoever hears the last answer may dispose of it
-
-    @asynccontextmanager
-    async def _connected(self) -> AsyncGenerator[AsyncConnection]:
-        """A connection to the database as it is now, with its tables."""
-        while True:
-            await self._prepare()
-            async with self._connection() as connection:
-                if await self._backend.is_current(connection):
-                    yield connection
-                    return
-                await connection.invalidate()
-            _logger.warning("the file of %s was replaced: opening the new one", self.name)
-            self._is_ready = False
-            if self._opened.is_ours:
-                await self._opened.engine.dispose()  # the other connections lead to the old file as well
-
-    async def _prepare(self) -> None:
-        async with self._preparing:
-            if self._is_ready:
-                return
-            await self._backend.prepare()
-            async with self._connection() as connection, self._patient(connection):
-                # Looked up first: whoever may not create tables, or only read, does not have to.
-                has_tables = await connection.run_sync(are_there, self._tables)
-                if not self._has_warned:
-                    self._warn_of(await self._backend.durability(connection))
-                if not has_tables:
-                    await connection.rollback()
-                    await self._backend.begin(connection)
-                    await self._backend.lock_schema(connection)
-                    await connection.run_sync(metadata.create_all, tables=self._tables)
-                    await self._backend.commit(connection)
-            self._is_ready = True
-
     def _warn_of(self, durability: Durability) -> None:
-        self._has_warned = True
-        if not durability.is_kept:
+        has_warned, self._has_warned = self._has_warned, True
+        if not durability.is_kept and not has_warned:
             _logger.warning(
                 "%s has %s = %s: a power cut takes back what was answered, so that spent tokens are let in again and "
                 "versions sign beyond their caps",
@@ -245,23 +176,9 @@ class Database:
         return [durability for _ in requests]
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncGenerator[AsyncConnection]:
-        async with asyncio.timeout(self._patience) as limit, self._opened.engine.connect() as connection:
-            limit.reschedule(None)
-            yield connection
-
-    @asynccontextmanager
-    async def _patient(self, connection: AsyncConnection) -> AsyncGenerator[None]:
-        """Give a silent connection up: whatever is asked on it would hang for as long as the network likes."""
-        try:
-            async with asyncio.timeout(self._patience):
-                yield
-        except TimeoutError:
-            await connection.invalidate()
-            raise
-
-    @asynccontextmanager
-    async def _listening(self, connection: AsyncConnection, topic: str) -> AsyncGenerator[Bell | None]:
-        async with asyncio.timeout(self._patience) as limit, self._backend.listening(connection, topic) as bell:
+    async def _listening(
+        self, here: Transactions, connection: AsyncConnection, topic: str
+    ) -> AsyncGenerator[Bell | None]:
+        async with asyncio.timeout(here.patience) as limit, self._backend.listening(connection, topic) as bell:
             limit.reschedule(None)
             yield bell

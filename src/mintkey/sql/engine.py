@@ -29,13 +29,15 @@ class OpenedEngine:
         engine: The engine.
         backend: What is special about its database.
         is_ours: We made it, so we close it.
-        name: For people: the URL without its password.
+        name: For people: the URL without its passwords.
+        is_in_memory: There is another database behind every engine, and it is gone with its connection.
     """
 
     engine: AsyncEngine
     backend: Backend
     is_ours: bool
     name: str
+    is_in_memory: bool = False
 
 
 def open_engine(engine_or_url: EngineOrURL, /, *, timeout: timedelta) -> OpenedEngine:
@@ -58,22 +60,23 @@ def open_engine(engine_or_url: EngineOrURL, /, *, timeout: timedelta) -> OpenedE
     try:
         return _ours(engine_or_url, timeout)
     except (ArgumentError, NoSuchModuleError, ValueError):
-        # Not chained: the text may hold a password.
-        raise ConfigurationError(f"engine_or_url is not a URL of a database that we know: use {_FORMS}") from None
+        pass
     except ImportError as error:
         raise MissingExtraError(f"the database driver is missing ({error.name}): pip install 'mintkey[sql]'") from error
+    # Not within the block: the errors of parsers quote the text, which may hold a password, and would be the context.
+    raise ConfigurationError(f"engine_or_url is not a URL of a database that we know: use {_FORMS}")
 
 
 def _ours(given: URL | str, timeout: timedelta) -> OpenedEngine:
     url = make_url(given)
-    name = url.render_as_string(hide_password=True)
+    name = _shown(url)
     url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
     kind = _kind(url)
     if kind == "sqlite":
         if (url.database or "").startswith("file:") or (url.database and sqlite.is_memory(url) and url.query):
             raise ConfigurationError("engine_or_url: give SQLite a path (sqlite:///file.db) or nothing (sqlite://)")
         engine, backend = sqlite.connect(url, timeout=timeout)
-        return OpenedEngine(engine, backend, is_ours=True, name=name)
+        return OpenedEngine(engine, backend, is_ours=True, name=name, is_in_memory=sqlite.is_memory(url))
     return OpenedEngine(postgresql_url.connect(url, timeout=timeout), PostgreSQL(), is_ours=True, name=name)
 
 
@@ -88,7 +91,12 @@ def _foreign(engine: AsyncEngine) -> OpenedEngine:
         if sqlite.is_memory(engine.url):
             raise ConfigurationError("engine_or_url: for SQLite in memory give the URL sqlite:// instead of an engine")
         backend = sqlite.SQLite()
-    return OpenedEngine(engine, backend, is_ours=False, name=engine.url.render_as_string(hide_password=True))
+    return OpenedEngine(engine, backend, is_ours=False, name=_shown(engine.url))
+
+
+def _shown(url: URL) -> str:
+    """The URL for people: without its password, and without what follows the `?`, where others may be."""
+    return url.set(query={}).render_as_string(hide_password=True)
 
 
 def _kind(url: URL) -> str:

@@ -56,6 +56,8 @@ class Ledger:
         if self._is_fenced and FENCE_NAME not in rows:
             await connection.execute(self._statements.fence, {"at": claims[0]["begins"]})
             rows = await self._try_claim(connection, claims)
+        elif any(self._was_too_early(rows, claim) for claim in claims):
+            rows = await self._try_claim(connection, claims)
         await self._purge(connection, claims)
         return [_outcome(rows.get(claim["key"]), claim) for claim in claims]
 
@@ -114,6 +116,10 @@ class Ledger:
     async def _try_claim(self, connection: AsyncConnection, claims: Sequence[Request]) -> dict[bytes, Row[Any]]:
         await connection.execute(self._statements.claim, claims)
         return await self._rows(connection, claims)
+
+    def _was_too_early(self, rows: Mapping[bytes, Row[Any]], claim: Request) -> bool:
+        """Whether a claim found no fence, which somebody else began before we looked; a row that it finds it locks."""
+        return self._is_fenced and claim["key"] not in rows and rows[FENCE_NAME].moment <= claim["issued"]
 
     async def _rows(self, connection: AsyncConnection, requests: Iterable[Request]) -> dict[bytes, Row[Any]]:
         found = await connection.execute(self._statements.look, {"keys": _names(requests)})

@@ -8,25 +8,27 @@ import pytest
 
 from mintkey.redis.blocking import patient_wire
 from mintkey.redis.errors import RedisCallError
+from mintkey.redis.protocol import unpack
 from mintkey.redis.settings import ConnectionSettings
 
 
 @asynccontextmanager
 async def answering(*answers: bytes) -> AsyncIterator[Callable[[], "asyncio.Future[ConnectionSettings]"]]:
-    """A server that says one thing after the other, whatever it is asked; an empty answer hangs up."""
+    """A server that says one thing after the other, whatever it is asked, and the marker; an empty answer hangs up."""
     left, served = list(answers), list[asyncio.Event]()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         over = asyncio.Event()
         served.append(over)
         with suppress(OSError):
-            while await reader.read(10_000):
+            while asked := await reader.read(10_000):
                 if not left:
                     continue
                 answer = left.pop(0)
                 if not answer:
                     break
-                writer.write(answer)
+                marker = unpack(asked)[-1][-1]
+                writer.write(answer + b"$%d\r\n%b\r\n" % (len(marker), marker))
         writer.transport.abort()
         over.set()
 

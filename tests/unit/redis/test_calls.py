@@ -7,6 +7,7 @@ from hiredis import ReplyError
 
 from mintkey.redis.calls import Call
 from mintkey.redis.errors import RedisCallError, code_of
+from mintkey.redis.protocol import Reply
 
 
 @pytest.fixture
@@ -51,13 +52,26 @@ async def test_an_error_reply_is_raised_by_its_code_alone(call: Call) -> None:
         call.raise_error_reply()
     assert caught.value.code == "WRONGTYPE"
     assert "secret" not in str(caught.value)
-    assert not caught.value.may_have_run
 
 
-async def test_an_error_of_the_shared_read_counts_as_well(call: Call) -> None:
-    call.succeed([b"fine"], ReplyError("LOADING the dataset"), 0, False)
-    with pytest.raises(RedisCallError):
+@pytest.mark.parametrize(
+    ("replies", "read", "may_have_run"),
+    [
+        ([ReplyError("OOM"), None], b"1", False),
+        ([ReplyError("NOPERM"), ReplyError("NOPERM")], ReplyError("NOPERM"), False),
+        ([b"OK", ReplyError("NOPERM")], b"1", True),
+        ([b"OK", b"mine"], ReplyError("WRONGTYPE"), True),
+    ],
+    ids=["refused", "all refused", "refused behind the first", "shared read refused"],
+)
+async def test_a_call_whose_first_command_is_refused_did_nothing(
+    call: Call, replies: list[Reply], read: Reply, may_have_run: bool
+) -> None:
+    """What changes something comes first; a refusal behind it does not take that back."""
+    call.succeed(replies, read, 0, False)
+    with pytest.raises(RedisCallError) as caught:
         call.raise_error_reply()
+    assert caught.value.may_have_run is may_have_run
 
 
 @pytest.mark.parametrize(("text", "code"), [("READONLY no", "READONLY"), ("oops", "ERR"), ("", "ERR"), ("A1 b", "ERR")])

@@ -90,3 +90,27 @@ async def test_an_engine_that_shares_one_connection_is_refused() -> None:
 async def test_an_engine_with_a_memory_for_each_connection_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError, match="give the URL sqlite://"):
         open_engine(create_async_engine(url, poolclass=NullPool), timeout=_TIMEOUT)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:hunter2@127.0.0.1/database",
+        "postgresql://user@127.0.0.1/database?sslmode=require&sslpassword=hunter2",
+        "postgresql://user:hunter2@127.0.0.1/database?sslpassword=hunter2",
+    ],
+    ids=range(3),
+)
+async def test_the_name_of_a_database_shows_no_password(url: str) -> None:
+    ours = open_engine(url, timeout=_TIMEOUT)
+    theirs = open_engine(create_async_engine(url.replace("://", "+asyncpg://")), timeout=_TIMEOUT)
+    for opened in (ours, theirs):
+        assert "127.0.0.1/database" in opened.name
+        assert "hunter2" not in repr(opened)
+
+
+@pytest.mark.parametrize("url", ["postgresql://127.0.0.1:hunter2/database", "hunter2"], ids=range(2))
+def test_a_url_that_is_none_is_not_even_behind_the_error(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="engine_or_url is not a URL") as refusal:
+        open_engine(url, timeout=_TIMEOUT)
+    assert (refusal.value.__cause__, refusal.value.__context__) == (None, None)

@@ -1,0 +1,52 @@
+"""A process that used a store and then forked: parent and child are two processes from then on, and disturb nobody."""
+
+import json
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.postgres import PostgresDatabase
+from tests.support.servers import RedisServer
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(params=["redis", "sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A server or a file, as a URL."""
+    match request.param:
+        case "redis":
+            server: RedisServer = request.getfixturevalue("valkey")
+            return server.url
+        case "sqlite":
+            return f"sqlite:///{tmp_path / 'marks.db'}"
+        case _:
+            database: PostgresDatabase = request.getfixturevalue("postgres")
+            return database.url
+
+
+def said_on(place: str) -> dict[str, list[Any]]:
+    """What the processes said, by what it is about."""
+    command = [sys.executable, "-W", "ignore", "-m", "tests.faults.forking", place]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "Error" not in done.stderr, "nobody found strange answers on a connection"
+    said = defaultdict[str, list[Any]](list)
+    for line in done.stdout.splitlines():
+        what, answer = json.loads(line)
+        said[what].append(answer)
+    return said
+
+
+def test_a_process_and_its_copy_are_two(place: str) -> None:
+    """One of them is granted each token, and what one has set aside is signed with, and given back, by that one."""
+    said = said_on(place)
+    granted = Counter(name for names in said["granted"] for name in names)
+    assert len(granted) == 30
+    assert set(granted.values()) == {1}
+    assert sum(said["used"]) == 2000 + 1 + 3 * 400
+    assert said["counted"] == [sum(said["used"])], "what is counted at the end is what was signed, so the cap holds"

@@ -136,6 +136,20 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def soak(session: nox.Session) -> None:
+    """Fleets under random faults, and a ledger that must balance: ten minutes, or as many seconds as are asked for."""
+    _install(session, "test")
+    session.run("python", "-m", "tests.soak", *(session.posargs or ["600"]))
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Put one defect after the other into the core, and see that a test notices; takes hours, and can be resumed."""
+    _install(session, "test")
+    session.run("python", "-m", "tests.mutation", *session.posargs)
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Every branch of the source was taken by some test."""
     session.install("coverage[toml]")

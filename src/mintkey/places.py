@@ -18,11 +18,12 @@ from urllib.parse import unquote
 
 from mintkey.clock import Clock
 from mintkey.errors import ConfigurationError
-from mintkey.keys.base import Algorithm, KeyRingStore
+from mintkey.keys.base import Algorithm
 from mintkey.keys.engine import RotatingKeyProvider
 from mintkey.keys.file import FileKeyProvider
 from mintkey.keys.memory import MemoryKeyProvider
 from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.ports import KeyRingStore
 from mintkey.keys.sealing import Plaintext, Sealer
 from mintkey.keys.stores.file import FileKeyRingStore
 from mintkey.keys.stores.memory import MemoryKeyRingStore

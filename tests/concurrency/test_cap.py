@@ -8,9 +8,9 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from mintkey.keys.base import StoredRing
 from mintkey.keys.engine import RotatingKeyProvider
 from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.ports import StoredRing
 from mintkey.keys.stores.memory import MemoryKeyRingStore
 from mintkey.testing.clock import FakeClock
 from tests.support.ring_faults import FaultyCustodian, FaultyRingStore

@@ -21,11 +21,11 @@ from starlette.testclient import TestClient
 from mintkey import InvalidTokenError, Purpose, TokenService
 from mintkey.errors import KeyRevokedError
 from mintkey.events import Event, Rotated
-from mintkey.keys.base import StoredRing
 from mintkey.keys.engine import RotatingKeyProvider
 from mintkey.keys.file import FileKeyProvider
 from mintkey.keys.memory import MemoryKeyProvider
 from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.ports import StoredRing
 from mintkey.keys.stores.memory import MemoryKeyRingStore
 from mintkey.replay.memory import MemoryReplayStore
 from tests.support.loops import in_threads

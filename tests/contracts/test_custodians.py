@@ -6,8 +6,9 @@ from typing import get_args
 
 import pytest
 
-from mintkey.keys.base import Algorithm, KeyCustodian
+from mintkey.keys.base import Algorithm
 from mintkey.keys.custodians.sealed import SealedCustodian
+from mintkey.keys.ports import KeyCustodian
 from mintkey.keys.sealing import Plaintext, Sealer
 from mintkey.testing.contracts.custodians import CustodianHarness, KeyCustodianContract
 

@@ -11,7 +11,7 @@ from typing import Protocol
 from mintkey.bus import EventBus
 from mintkey.errors import BackendError, Reason
 from mintkey.ids import new_id
-from mintkey.keys.base import KeyRingStore, MintReturns
+from mintkey.keys.ports import KeyRingStore, MintReturns
 from mintkey.keys.stores.redis import RedisKeyRingStore
 from mintkey.keys.stores.sql import SQLKeyRingStore
 from mintkey.replay.base import FamilyStore, ReplayStore

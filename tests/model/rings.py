@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
-from mintkey.keys.base import KeyMaterial
 from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.ports import KeyMaterial
 from mintkey.keys.ring import Edit, Intent, Ring, RingVersion, apply, keys_needed, plan
 
 __all__ = ["CAP", "LIFETIME", "STALE", "SWAP", "Bounds", "Process", "RingWorld", "State"]

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from mintkey.keys.base import KeyMaterial
 from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.ports import KeyMaterial
 from mintkey.keys.ring import Create, Edit, HandOver, Intent, Ring, apply, plan
 from tests.model.ring_promises import BrokenError, search
 from tests.model.rings import LIFETIME, STALE, Bounds, RingWorld

@@ -12,10 +12,11 @@ from mintkey.claims import strict_json
 from mintkey.errors import KeyProviderError
 from mintkey.jose import base64url, jwk
 from mintkey.jose.loaded import LoadedKey
-from mintkey.keys.base import Algorithm, KeyMaterial
+from mintkey.keys.base import Algorithm
 from mintkey.keys.custodians.sealed import SealedCustodian
 from mintkey.keys.document import decode, encode
 from mintkey.keys.file import FileKeyProvider
+from mintkey.keys.ports import KeyMaterial
 from mintkey.keys.ring import Ring, RingVersion
 from mintkey.keys.sealing import Plaintext, Sealer
 from mintkey.keys.stores.file import FileKeyRingStore

@@ -10,9 +10,9 @@ import pytest
 
 from mintkey.errors import KeyProviderError, MintkeyError, Reason
 from mintkey.keys.access import RingAccess
-from mintkey.keys.base import StoredRing
 from mintkey.keys.custodians.sealed import SealedCustodian
 from mintkey.keys.memory import MemoryKeyProvider
+from mintkey.keys.ports import StoredRing
 from mintkey.keys.sealing import Plaintext, Sealer
 from mintkey.testing.clock import FakeClock
 from tests.support.ring_faults import BY_HAND

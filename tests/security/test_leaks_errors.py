@@ -20,8 +20,8 @@ from mintkey.errors import ConfigurationError, KeyProviderError
 from mintkey.integrations.settings import MintkeySettings
 from mintkey.jose import thumbprint, verify_compact
 from mintkey.keys import EnvKeyProvider, MemoryKeyProvider, Plaintext, Sealer, StaticKeyProvider, StaticKeyResolver
-from mintkey.keys.base import KeyMaterial
 from mintkey.keys.custodians.sealed import SealedCustodian
+from mintkey.keys.ports import KeyMaterial
 from mintkey.oauth import ClientCredentials
 from mintkey.places import replay_store_of, ring_store_of
 from tests.support.aftermath import told_by

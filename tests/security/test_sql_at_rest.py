@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from mintkey.keys.base import Algorithm, KeyMaterial
+from mintkey.keys.base import Algorithm
 from mintkey.keys.custodians.sealed import SealedCustodian
 from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.ports import KeyMaterial
 from mintkey.keys.sealing import Plaintext, Sealer
 from mintkey.keys.sql import SQLKeyProvider
 from mintkey.replay.sql import SQLReplayStore

@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import ClassVar
 
 from mintkey.keys import ring as pure
-from mintkey.keys.base import KeyMaterial
 from mintkey.keys.merge import merge
 from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.ports import KeyMaterial
 from mintkey.keys.ring import Create, Drop, Edit, HandOver, Intent, Ring
 from tests.simulation.fleet import UnavailableError
 from tests.simulation.node import Node

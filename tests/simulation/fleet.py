@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mintkey.keys.base import Algorithm, KeyMaterial
+from mintkey.keys.base import Algorithm
+from mintkey.keys.ports import KeyMaterial
 from mintkey.keys.ring import Intent, Ring
 from tests.simulation.schedule import Settings
 from tests.simulation.store import Store, Stored

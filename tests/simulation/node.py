@@ -12,11 +12,11 @@ from datetime import timedelta
 from math import inf
 from typing import ClassVar, TypeVar
 
-from mintkey.keys.base import KeyMaterial
 from mintkey.keys.blocks import MintBlock, next_size, reservation
 from mintkey.keys.jwks import cacheable_for
 from mintkey.keys.merge import merge
 from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.ports import KeyMaterial
 from mintkey.keys.ring import Edit, Intent, Ring, apply, change_due_at, keys_needed, plan, public_for
 from tests.simulation.fleet import Fleet, Key, RefusedError, ServedSet, Snapshot, UnavailableError, View
 from tests.simulation.store import Store, Stored

@@ -8,8 +8,8 @@ from pathlib import Path
 import anyio
 
 from mintkey.clock import Clock
-from mintkey.keys.base import KeyRingStore
 from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.ports import KeyRingStore
 from mintkey.keys.sealing import Sealer
 from mintkey.keys.stores.file import FileKeyRingStore
 from mintkey.testing.contracts.providers import ContractProvider

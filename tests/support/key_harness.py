@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from mintkey.clock import Clock
-from mintkey.keys.base import KeyRingStore
 from mintkey.keys.memory import MemoryKeyProvider
 from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.ports import KeyRingStore
 from mintkey.keys.stores.memory import MemoryKeyRingStore
 from mintkey.testing.contracts.providers import ContractProvider, KeyProviderHarness
 from mintkey.testing.contracts.ring_stores import RingStoreHarness

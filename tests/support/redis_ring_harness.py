@@ -8,8 +8,8 @@ from typing import Protocol, TypeVar
 import anyio.to_thread
 
 from mintkey.clock import Clock
-from mintkey.keys.base import KeyRingStore
 from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.ports import KeyRingStore
 from mintkey.keys.redis import RedisKeyProvider
 from mintkey.keys.sealing import Sealer
 from mintkey.keys.stores.redis import RedisKeyRingStore

@@ -8,10 +8,11 @@ from typing import Protocol
 import anyio
 
 from mintkey.errors import KeyProviderError
-from mintkey.keys.base import Algorithm, KeyCustodian, KeyMaterial, KeyRingStore, SigningKey, StoredRing
+from mintkey.keys.base import Algorithm, SigningKey
 from mintkey.keys.custodians.sealed import SealedCustodian
 from mintkey.keys.engine import RotatingKeyProvider
 from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.ports import KeyCustodian, KeyMaterial, KeyRingStore, StoredRing
 from mintkey.keys.sealing import Plaintext
 from mintkey.keys.stores.memory import MemoryKeyRingStore
 from mintkey.lifecycle import Resource

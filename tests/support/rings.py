@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from mintkey.keys.base import KeyMaterial
 from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.ports import KeyMaterial
 from mintkey.keys.ring import Intent, Ring, RingVersion, apply, keys_needed, plan
 
 POLICY = RotationPolicy(

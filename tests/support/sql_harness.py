@@ -10,8 +10,8 @@ from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from mintkey.clock import Clock
-from mintkey.keys.base import KeyRingStore
 from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.ports import KeyRingStore
 from mintkey.keys.sealing import Sealer
 from mintkey.keys.stores.sql import SQLKeyRingStore
 from mintkey.replay.sql import SQLReplayStore

@@ -1,6 +1,6 @@
 """A store that somebody else can write to, past every compare-and-swap."""
 
-from mintkey.keys.base import StoredRing
+from mintkey.keys.ports import StoredRing
 from mintkey.keys.stores.memory import MemoryKeyRingStore, _Entry  # pyright: ignore[reportPrivateUsage]
 
 __all__ = ["OpenStore"]

@@ -30,10 +30,11 @@ from mintkey.jose.header import NO_HEADERS, Header
 from mintkey.jose.jwk import generate
 from mintkey.jose.prepared import signing_key
 from mintkey.keys import EnvKeyProvider, JWKSKeyResolver
-from mintkey.keys.base import Algorithm, KeyMaterial, SigningKey, StoredRing
+from mintkey.keys.base import Algorithm, SigningKey
 from mintkey.keys.blocks import MintBlock
 from mintkey.keys.engine import RotatingKeyProvider
 from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.ports import KeyMaterial, StoredRing
 from mintkey.keys.stores.memory import MemoryKeyRingStore
 from mintkey.lifecycle import Resource
 from mintkey.loops import PerLoop, Waiting

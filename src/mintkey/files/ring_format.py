@@ -3,7 +3,7 @@
 import hashlib
 
 from mintkey.claims import strict_json
-from mintkey.keys.base import StoredRing
+from mintkey.keys.ports import StoredRing
 
 __all__ = ["decode", "encode"]
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from mintkey.errors import ConfigurationError, KeyProviderError
 from mintkey.files import ring_format
 from mintkey.files.private import PrivateDirectory
-from mintkey.keys.base import StoredRing
+from mintkey.keys.ports import StoredRing
 
 __all__ = ["RingDirectory", "given_back", "reserved", "swapped"]
 

@@ -6,18 +6,15 @@ from typing import TYPE_CHECKING
 from mintkey.keys.base import (
     IKeyProvider,
     JWKSet,
-    KeyCustodian,
-    KeyMaterial,
     KeyResolver,
-    KeyRingStore,
     KeyState,
     KeyVersion,
     SigningGrant,
     SigningKey,
-    StoredRing,
     VerificationKey,
 )
 from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.ports import KeyCustodian, KeyMaterial, KeyRingStore, StoredRing
 from mintkey.lazily import lazy_names
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ import hashlib
 from collections import deque
 from dataclasses import replace
 
-from mintkey.keys.base import KeyRingStore, MintReturns, StoredRing
+from mintkey.keys.answers import answer_of
 from mintkey.keys.document import decode, encode
 from mintkey.keys.document_seal import DocumentSeal
-from mintkey.keys.ports import answer_of
+from mintkey.keys.ports import KeyRingStore, MintReturns, StoredRing
 from mintkey.keys.ring import Ring
 from mintkey.keys.sealing import Plaintext, Sealer
 

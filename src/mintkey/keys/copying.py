@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from mintkey.errors import ConfigurationError
-from mintkey.keys.base import KeyMaterial
 from mintkey.keys.custodians.sealed import SealedCustodian
 from mintkey.keys.engine import RotatingKeyProvider
 from mintkey.keys.merge import merge
+from mintkey.keys.ports import KeyMaterial
 from mintkey.keys.ring import Ring, RingVersion, end_of
 from mintkey.keys.snapshot import Snapshot
 from mintkey.keys.workings import RingWorkings

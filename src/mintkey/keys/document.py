@@ -12,7 +12,7 @@ from mintkey.claims import strict_json
 from mintkey.errors import KeyProviderError
 from mintkey.jose.algorithms import SPECS
 from mintkey.jose.jwk import check_kid
-from mintkey.keys.base import KeyMaterial
+from mintkey.keys.ports import KeyMaterial
 from mintkey.keys.ring import END_OF_TIME, Ring, RingVersion, Tombstone
 
 __all__ = ["decode", "encode"]

@@ -19,21 +19,13 @@ from mintkey.flight import Detached, SingleFlight
 from mintkey.health import Check
 from mintkey.jose.jwk import check_kid
 from mintkey.keys.access import RingAccess
-from mintkey.keys.base import (
-    Algorithm,
-    JWKSet,
-    KeyCustodian,
-    KeyRingStore,
-    KeyState,
-    KeyVersion,
-    SigningGrant,
-    VerificationKey,
-)
+from mintkey.keys.base import Algorithm, JWKSet, KeyState, KeyVersion, SigningGrant, VerificationKey
 from mintkey.keys.jwks import cacheable_for, render
 from mintkey.keys.keeper import RingKeeper
 from mintkey.keys.keychain import Keychain
 from mintkey.keys.minting import MintCounter
 from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.ports import KeyCustodian, KeyRingStore
 from mintkey.keys.probing import RingProbe
 from mintkey.keys.refresh import Freshness
 from mintkey.keys.rewrapping import rewrap

@@ -7,8 +7,9 @@ from datetime import timedelta
 from mintkey.errors import ConfigurationError, KeyNotFoundError, UnsupportedOperationError
 from mintkey.jose.loaded import LoadedKey
 from mintkey.jose.prepared import signing_key, verification_key
-from mintkey.keys.base import JWKSet, KeyMaterial, KeyVersion, SigningGrant, SigningKey, VerificationKey
+from mintkey.keys.base import JWKSet, KeyVersion, SigningGrant, SigningKey, VerificationKey
 from mintkey.keys.jwks import render
+from mintkey.keys.ports import KeyMaterial
 from mintkey.keys.ring import Ring, RingVersion
 from mintkey.keys.views import describe_all
 from mintkey.lifecycle import Resource

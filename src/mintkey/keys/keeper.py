@@ -19,11 +19,11 @@ import anyio
 from mintkey.clock import Clock
 from mintkey.errors import KeyProviderError, MintkeyError, Reason
 from mintkey.keys.access import RingAccess
-from mintkey.keys.base import KeyMaterial, StoredRing
 from mintkey.keys.keychain import Keychain
 from mintkey.keys.merge import merge
 from mintkey.keys.news import KeyNews
 from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.ports import KeyMaterial, StoredRing
 from mintkey.keys.ring import Intent, Ring, RingVersion, apply, change_due_at, keys_needed, plan
 from mintkey.keys.snapshot import NO_VERIFIERS, Snapshot, prepare_verifiers
 from mintkey.keys.store_clock import StoreClock

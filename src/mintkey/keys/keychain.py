@@ -10,8 +10,9 @@ import anyio
 
 from mintkey.errors import ConfigurationError, MintkeyError, UnsupportedOperationError
 from mintkey.jose.algorithms import SPECS
-from mintkey.keys.base import Algorithm, KeyCustodian, KeyMaterial, Rewrapping, SigningKey
-from mintkey.keys.ports import answer_of
+from mintkey.keys.answers import answer_of
+from mintkey.keys.base import Algorithm, SigningKey
+from mintkey.keys.ports import KeyCustodian, KeyMaterial, Rewrapping
 from mintkey.keys.ring import Rewrap, Ring
 from mintkey.loops import PerLoop
 

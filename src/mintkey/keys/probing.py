@@ -7,8 +7,8 @@ import anyio
 
 from mintkey.errors import MintkeyError
 from mintkey.health import Check, SelfChecking
-from mintkey.keys.base import KeyRingStore
 from mintkey.keys.condition import age_check, clock_check, rotation_check, successor_check
+from mintkey.keys.ports import KeyRingStore
 from mintkey.keys.snapshot import Snapshot
 from mintkey.keys.store_clock import StoreClock
 from mintkey.keys.workings import RingWorkings

@@ -5,10 +5,11 @@ from datetime import timedelta
 from redis.asyncio import Redis, RedisCluster
 
 from mintkey.clock import Clock
-from mintkey.keys.base import Algorithm, KeyCustodian
+from mintkey.keys.base import Algorithm
 from mintkey.keys.custodians.sealed import custodian_for
 from mintkey.keys.engine import RotatingKeyProvider
 from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.ports import KeyCustodian
 from mintkey.keys.sealing import Plaintext, Sealer
 from mintkey.keys.stores.redis import RedisKeyRingStore
 

@@ -16,8 +16,9 @@ from datetime import timedelta
 from functools import reduce
 from math import inf
 
-from mintkey.keys.base import KeyMaterial, KeyState
+from mintkey.keys.base import KeyState
 from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.ports import KeyMaterial
 
 __all__ = [
     "END_OF_TIME",

@@ -11,8 +11,9 @@ from mintkey.clock import from_timestamp
 from mintkey.errors import ConfigurationError, KeyNotFoundError, KeyProviderError, KeyRevokedError, MintkeyError, Reason
 from mintkey.jose.jwk import load_jwk
 from mintkey.jose.prepared import verification_key
-from mintkey.keys.base import Algorithm, StoredRing, VerificationKey
+from mintkey.keys.base import Algorithm, VerificationKey
 from mintkey.keys.keychain import Keychain
+from mintkey.keys.ports import StoredRing
 from mintkey.keys.ring import Ring, RingVersion
 
 __all__ = ["NO_VERIFIERS", "Snapshot", "Verifier", "prepare_verifiers"]

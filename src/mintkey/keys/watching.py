@@ -5,8 +5,8 @@ from contextlib import suppress
 
 from mintkey.errors import MintkeyError
 from mintkey.flight import Detached, SingleFlight
-from mintkey.keys.base import KeyRingStore
 from mintkey.keys.keeper import RingKeeper
+from mintkey.keys.ports import KeyRingStore
 
 __all__ = ["RingWatch"]
 

@@ -14,7 +14,7 @@ Fields are told apart by their first character, which no kid has:
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from mintkey.keys.base import StoredRing
+from mintkey.keys.ports import StoredRing
 from mintkey.redis.calls import Call
 from mintkey.redis.errors import RedisCallError
 from mintkey.redis.protocol import Reply, pack

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from mintkey.keys.base import StoredRing
+from mintkey.keys.ports import StoredRing
 from mintkey.sql.backend import Backend, Insert
 from mintkey.sql.schema import MINTS, RINGS, SECONDS
 

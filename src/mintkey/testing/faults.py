@@ -9,7 +9,7 @@ from threading import Lock
 from typing import ClassVar
 
 from mintkey.errors import BackendError, ConfigurationError, KeyProviderError, Reason, ReplayStoreError
-from mintkey.keys.base import KeyRingStore, StoredRing
+from mintkey.keys.ports import KeyRingStore, StoredRing
 from mintkey.lifecycle import Resource
 from mintkey.loops import Waiting
 from mintkey.replay.base import ClaimOutcome, ClaimStatus, ReplayStore

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypedDict, TypeVar
 import pytest
 
 from mintkey.claims.strict_json import MAX_DEPTH, StrictJSONError, loads
-from mintkey.claims.typed import codec_for
+from mintkey.claims.typed import ClaimsCodec, codec_for
 from mintkey.errors import ClaimError, ConfigurationError
 
 
@@ -36,24 +36,26 @@ class Claims:
             raise ValueError("no such name")
 
 
-CODEC = codec_for(Claims)
+@pytest.fixture
+def codec() -> ClaimsCodec[Claims]:
+    return codec_for(Claims)
 
 
-def test_what_a_dataclass_computes_is_neither_asked_for_nor_taken() -> None:
-    found = CODEC.decode({"name": "a", "computed": "forged", "preset": "forged"})
+def test_what_a_dataclass_computes_is_neither_asked_for_nor_taken(codec: ClaimsCodec[Claims]) -> None:
+    found = codec.decode({"name": "a", "computed": "forged", "preset": "forged"})
     assert found == Claims("a")
     assert (found.computed, found.preset) == ("A", "preset")
-    assert CODEC.encode(found).keys() == {"name", "score", "plan", "level", "count"}
+    assert codec.encode(found).keys() == {"name", "score", "plan", "level", "count"}
 
 
-def test_what_has_a_default_is_read_if_it_is_there() -> None:
-    assert CODEC.decode({"name": "a", "count": 6}).count == 6
-    assert CODEC.decode({"name": "a"}).count == 5
+def test_what_has_a_default_is_read_if_it_is_there(codec: ClaimsCodec[Claims]) -> None:
+    assert codec.decode({"name": "a", "count": 6}).count == 6
+    assert codec.decode({"name": "a"}).count == 5
 
 
 @pytest.mark.parametrize("score", [1, 1.5])
-def test_a_number_may_be_written_without_a_fraction(score: float) -> None:
-    found = CODEC.decode({"name": "a", "score": score}).score
+def test_a_number_may_be_written_without_a_fraction(codec: ClaimsCodec[Claims], score: float) -> None:
+    found = codec.decode({"name": "a", "score": score}).score
     assert found == score
     assert type(found) is float
 
@@ -68,27 +70,27 @@ WRONG: dict[str, list[Any]] = {
 
 
 @pytest.mark.parametrize(("claim", "value"), [(claim, value) for claim, values in WRONG.items() for value in values])
-def test_what_is_nearly_right_is_named(claim: str, value: Any) -> None:
+def test_what_is_nearly_right_is_named(codec: ClaimsCodec[Claims], claim: str, value: Any) -> None:
     with pytest.raises(ClaimError) as caught:
-        CODEC.decode({"name": "a", claim: value})
+        codec.decode({"name": "a", claim: value})
     assert caught.value.claim == claim
 
 
 @pytest.mark.parametrize("value", [1, "free", True])
-def test_each_value_of_a_literal_comes_back_as_it_is(value: object) -> None:
-    found = CODEC.decode({"name": "a", "plan": value}).plan
+def test_each_value_of_a_literal_comes_back_as_it_is(codec: ClaimsCodec[Claims], value: object) -> None:
+    found = codec.decode({"name": "a", "plan": value}).plan
     assert found == value
     assert type(found) is type(value)
 
 
-def test_members_are_found_by_value() -> None:
-    assert [CODEC.decode({"name": "a", "level": value}).level for value in (1, "high")] == [Level.ONE, Level.HIGH]
+def test_members_are_found_by_value(codec: ClaimsCodec[Claims]) -> None:
+    assert [codec.decode({"name": "a", "level": value}).level for value in (1, "high")] == [Level.ONE, Level.HIGH]
 
 
 @pytest.mark.parametrize("name", ["type", "value"])
-def test_a_dataclass_may_refuse_what_it_gets(name: str) -> None:
+def test_a_dataclass_may_refuse_what_it_gets(codec: ClaimsCodec[Claims], name: str) -> None:
     with pytest.raises(ClaimError) as caught:
-        CODEC.decode({"name": name})
+        codec.decode({"name": name})
     assert caught.value.claim == ""
 
 
@@ -102,7 +104,7 @@ T = TypeVar("T")
 )
 def test_a_type_without_a_json_form_is_named_when_the_purpose_is_made(kind: Any, shown: str) -> None:
     record = make_dataclass("Record", [("member", kind)])
-    with pytest.raises(ConfigurationError, match=rf"claims: .*{shown}.* has no JSON form"):
+    with pytest.raises(ConfigurationError, match=f"claims: {shown} has no JSON form"):
         codec_for(record)
 
 

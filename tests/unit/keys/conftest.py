@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from mintkey.keys.base import Algorithm, KeyCustodian
+from mintkey.keys.base import Algorithm
 from mintkey.keys.engine import RotatingKeyProvider
 from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.ports import KeyCustodian
 from mintkey.testing.clock import FakeClock
 from tests.support.ring_faults import BY_HAND, FaultyCustodian, FaultyRingStore, Start
 

@@ -9,13 +9,14 @@ import anyio
 import pytest
 
 from mintkey.errors import ConfigurationError, KeyNotFoundError, KeyProviderError, KeyRevokedError, Reason
-from mintkey.keys.base import Algorithm, KeyRingStore, KeyState, StoredRing
+from mintkey.keys.base import Algorithm, KeyState
 from mintkey.keys.copying import Copied, copy_ring
 from mintkey.keys.custodians.sealed import SealedCustodian
 from mintkey.keys.document import decode
 from mintkey.keys.engine import RotatingKeyProvider
 from mintkey.keys.memory import MemoryKeyProvider
 from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.ports import KeyRingStore, StoredRing
 from mintkey.keys.ring import Ring
 from mintkey.keys.sealing import Plaintext, Sealer
 from mintkey.keys.stores.memory import MemoryKeyRingStore

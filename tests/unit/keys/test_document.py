@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from mintkey.errors import KeyProviderError, Reason
-from mintkey.keys.base import KeyMaterial
 from mintkey.keys.document import decode, encode
+from mintkey.keys.ports import KeyMaterial
 from mintkey.keys.ring import Ring, RingVersion, Tombstone
 from tests.support.rings import version
 

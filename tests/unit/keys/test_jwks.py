@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from mintkey.keys.base import KeyMaterial
 from mintkey.keys.jwks import cacheable_for, render
 from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.ports import KeyMaterial
 from mintkey.keys.ring import Ring, RingVersion
 from mintkey.testing.clock import FakeClock
 from tests.support.ring_faults import HOURLY, FaultyRingStore, Start

@@ -7,10 +7,11 @@ import anyio.lowlevel
 import pytest
 
 from mintkey.errors import ConfigurationError, KeyNotFoundError, KeyProviderError, Reason
-from mintkey.keys.base import Algorithm, KeyMaterial
+from mintkey.keys.base import Algorithm
 from mintkey.keys.document import decode
 from mintkey.keys.engine import RotatingKeyProvider
 from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.ports import KeyMaterial
 from mintkey.testing.clock import FakeClock
 from tests.support.ring_faults import BY_HAND, HOURLY, TTL, FaultyCustodian, FaultyRingStore, Start
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from mintkey.errors import KeyNotFoundError, KeyProviderError, Reason
-from mintkey.keys.base import StoredRing
 from mintkey.keys.document import decode
+from mintkey.keys.ports import StoredRing
 from mintkey.testing.clock import FakeClock
 from tests.support.ring_faults import BY_COUNT, BY_HAND, HOURLY, FaultyRingStore, Start
 

@@ -8,10 +8,10 @@ import pytest
 
 from mintkey import Purpose, TokenService, TokenVerifier
 from mintkey.events import Announcing, Event, KeyEvent, KeyRevoked, Rotated
-from mintkey.keys.base import KeyMaterial
 from mintkey.keys.engine import RotatingKeyProvider
 from mintkey.keys.memory import MemoryKeyProvider
 from mintkey.keys.news import news_between
+from mintkey.keys.ports import KeyMaterial
 from mintkey.keys.ring import Ring, RingVersion, Tombstone
 from mintkey.keys.stores.memory import MemoryKeyRingStore
 from mintkey.testing.clock import FakeClock

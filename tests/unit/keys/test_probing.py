@@ -7,10 +7,10 @@ import anyio
 import pytest
 
 from mintkey.health import Check
-from mintkey.keys.base import StoredRing
 from mintkey.keys.condition import age_check, clock_check, rotation_check, successor_check
 from mintkey.keys.engine import RotatingKeyProvider
 from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.ports import StoredRing
 from mintkey.testing.clock import FakeClock
 from tests.support.ring_faults import BY_HAND, HOURLY, FaultyRingStore, Start
 

@@ -8,7 +8,7 @@ import pytest
 
 from mintkey.errors import ConfigurationError, KeyProviderError, Reason
 from mintkey.health import Check
-from mintkey.keys.base import MintReturns
+from mintkey.keys.ports import MintReturns
 from mintkey.keys.stores.redis import RedisKeyRingStore
 from tests.support.servers import RedisServer, free_port, running
 

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from mintkey.errors import KeyProviderError, Reason, UnsupportedOperationError
-from mintkey.keys.base import Algorithm, KeyMaterial
+from mintkey.keys.base import Algorithm
 from mintkey.keys.custodians.sealed import SealedCustodian
 from mintkey.keys.document import decode
 from mintkey.keys.memory import MemoryKeyProvider
+from mintkey.keys.ports import KeyMaterial
 from mintkey.keys.ring import Ring
 from mintkey.keys.sealing import Plaintext, Sealer
 from mintkey.testing.clock import FakeClock

@@ -9,8 +9,9 @@ import pytest
 from mintkey.claims import strict_json
 from mintkey.errors import ConfigurationError, KeyProviderError, Reason
 from mintkey.jose import jwk, prepared
-from mintkey.keys.base import Algorithm, KeyMaterial, VerificationKey
+from mintkey.keys.base import Algorithm, VerificationKey
 from mintkey.keys.custodians.sealed import SealedCustodian, custodian_for
+from mintkey.keys.ports import KeyMaterial
 from mintkey.keys.sealing import Plaintext, Sealer
 
 SEALER = Sealer([bytes(range(32))])

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from mintkey.errors import KeyNotFoundError, KeyProviderError, MintkeyError, Reason
-from mintkey.keys.base import StoredRing
 from mintkey.keys.custodians.sealed import SealedCustodian
 from mintkey.keys.document import decode
 from mintkey.keys.memory import MemoryKeyProvider
 from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.ports import StoredRing
 from mintkey.keys.ring import Ring
 from mintkey.keys.sealing import Plaintext, Sealer
 from mintkey.testing.clock import FakeClock

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from mintkey.errors import ConfigurationError, KeyProviderError
 from mintkey.health import Check
-from mintkey.keys.base import StoredRing
+from mintkey.keys.ports import StoredRing
 from mintkey.keys.stores.sql import SQLKeyRingStore
 from mintkey.replay.sql import SQLReplayStore
 from mintkey.sql import sqlite, sqlite_file

@@ -8,7 +8,8 @@ from mintkey.errors import KeyProviderError
 from mintkey.jose.generation import generate
 from mintkey.jose.loaded import LoadedKey
 from mintkey.jose.prepared import signing_key
-from mintkey.keys.base import Algorithm, KeyMaterial, SigningKey
+from mintkey.keys.base import Algorithm, SigningKey
+from mintkey.keys.ports import KeyMaterial
 from mintkey.testing import KeyCustodianContract
 
 PROMISES = [name for name in vars(KeyCustodianContract) if name.startswith("test_")]

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from mintkey.errors import ConfigurationError, KeyProviderError, Reason, ReplayStoreError
-from mintkey.keys.base import KeyRingStore, StoredRing
+from mintkey.keys.ports import KeyRingStore, StoredRing
 from mintkey.keys.stores.memory import MemoryKeyRingStore
 from mintkey.lifecycle import Resource
 from mintkey.replay.base import ClaimOutcome, ClaimStatus, ReplayStore

@@ -12,9 +12,10 @@ from mintkey.cli.settings import Settings
 from mintkey.cli.store import Place, naming_settings
 from mintkey.errors import BackendError, MintkeyError
 from mintkey.health import Check
-from mintkey.keys.base import KeyRingStore, KeyVersion
+from mintkey.keys.base import KeyVersion
 from mintkey.keys.custodians.sealed import SealedCustodian
 from mintkey.keys.engine import RotatingKeyProvider
+from mintkey.keys.ports import KeyRingStore
 from mintkey.keys.sealing import Plaintext
 from mintkey.keys.stores.memory import MemoryKeyRingStore
 from mintkey.places import kind_of, marks_database_of, replay_store_of, ring_store_of

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 
 from mintkey.errors import KeyProviderError
 from mintkey.health import Check, SelfChecking
-from mintkey.keys.base import KeyRingStore, StoredRing
+from mintkey.keys.ports import KeyRingStore, StoredRing
 from mintkey.lifecycle import Resource
 
 __all__ = ["LookingStore"]

@@ -6,7 +6,8 @@ from mintkey.claims import strict_json
 from mintkey.errors import ConfigurationError, KeyProviderError
 from mintkey.jose import jwk, prepared
 from mintkey.jose.algorithms import spec_of
-from mintkey.keys.base import Algorithm, KeyCustodian, KeyMaterial, SigningKey
+from mintkey.keys.base import Algorithm, SigningKey
+from mintkey.keys.ports import KeyCustodian, KeyMaterial
 from mintkey.keys.sealing import Plaintext, Sealer, joined
 
 __all__ = ["SealedCustodian", "custodian_for"]

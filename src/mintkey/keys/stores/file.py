@@ -11,7 +11,7 @@ import anyio.to_thread
 
 from mintkey.errors import KeyProviderError
 from mintkey.files.rings import RingDirectory, given_back, reserved, swapped
-from mintkey.keys.base import StoredRing
+from mintkey.keys.ports import StoredRing
 from mintkey.lifecycle import Resource
 
 __all__ = ["FileKeyRingStore"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from types import MappingProxyType
 
-from mintkey.keys.base import StoredRing
+from mintkey.keys.ports import StoredRing
 from mintkey.loops import Waiting
 
 __all__ = ["MemoryKeyRingStore"]

@@ -8,7 +8,7 @@ from redis.asyncio import Redis, RedisCluster
 
 from mintkey.errors import KeyProviderError
 from mintkey.health import Check
-from mintkey.keys.base import StoredRing
+from mintkey.keys.ports import StoredRing
 from mintkey.lifecycle import Resource
 from mintkey.redis.buckets import Bucket, Buckets
 from mintkey.redis.client import Client

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from mintkey.errors import KeyProviderError
 from mintkey.health import Check
-from mintkey.keys.base import StoredRing
+from mintkey.keys.ports import StoredRing
 from mintkey.lifecycle import Resource
 from mintkey.sql.database import Database
 from mintkey.sql.engine import EngineOrURL

@@ -27,7 +27,8 @@ import pytest
 from mintkey.errors import KeyProviderError
 from mintkey.jose.jwk import check_kid, load_jwk, thumbprint
 from mintkey.jose.prepared import verification_key
-from mintkey.keys.base import Algorithm, KeyCustodian, KeyMaterial, SigningKey, VerificationKey
+from mintkey.keys.base import Algorithm, SigningKey, VerificationKey
+from mintkey.keys.ports import KeyCustodian, KeyMaterial
 
 __all__ = ["CustodianHarness", "KeyCustodianContract"]
 

@@ -24,7 +24,7 @@ from typing import Protocol
 import anyio
 import pytest
 
-from mintkey.keys.base import KeyRingStore, MintReturns
+from mintkey.keys.ports import KeyRingStore, MintReturns
 
 __all__ = ["KeyRingStoreContract", "RingStoreHarness"]
 

@@ -8,10 +8,10 @@ from random import Random
 from typing import Any
 
 from mintkey.errors import KeyProviderError
-from mintkey.keys.base import KeyMaterial
 from mintkey.keys.document import decode, encode
 from mintkey.keys.document_seal import DocumentSeal
 from mintkey.keys.policy import RotationPolicy
+from mintkey.keys.ports import KeyMaterial
 from mintkey.keys.ring import Intent, Ring, apply, keys_needed, plan
 from mintkey.keys.sealing import Sealer
 from tests.security.fuzz.mutating import flipped, json_mutator

@@ -5,7 +5,7 @@ import pytest
 from mintkey.cli.doctor.looking_store import LookingStore
 from mintkey.errors import KeyProviderError
 from mintkey.health import Check
-from mintkey.keys.base import KeyRingStore
+from mintkey.keys.ports import KeyRingStore
 from mintkey.keys.stores.file import FileKeyRingStore
 from mintkey.keys.stores.memory import MemoryKeyRingStore
 

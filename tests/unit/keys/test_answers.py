@@ -4,7 +4,7 @@ import anyio
 import pytest
 
 from mintkey.errors import ConfigurationError, KeyProviderError, Reason
-from mintkey.keys.ports import answer_of
+from mintkey.keys.answers import answer_of
 
 
 async def raising(error: Exception) -> int:

@@ -35,7 +35,19 @@ _show_pyenv_interpreters()
 # without them. Real servers and generated cases are for the oldest one, too: what works on both ends does so between.
 OLDEST = next(filter(_runs, PYTHONS), PYTHONS[0])
 NEWEST = next(filter(_runs, reversed(PYTHONS)), PYTHONS[0])
-ROOMS = "benchmarks", "browser", "docs", "faults", "fleet", "interop", "model", "security", "simulation", "soak"
+ROOMS = [
+    "benchmarks",
+    "browser",
+    "docs",
+    "faults",
+    "fleet",
+    "interop",
+    "model",
+    "mutation",
+    "security",
+    "simulation",
+    "soak",
+]
 LARGE = tuple(f"tests/{room}" for room in ROOMS)
 ONCE = (*LARGE, "tests/concurrency", "tests/unit/cli/test_process.py")
 UNTRACED = (*LARGE, "tests/concurrency", "tests/conformance", "tests/properties")
@@ -145,7 +157,7 @@ def soak(session: nox.Session) -> None:
 @nox.session
 def mutants(session: nox.Session) -> None:
     """Put one defect after the other into the core, and see that a test notices; takes hours, and can be resumed."""
-    _install(session, "test")
+    _install(session, "bench")
     session.run("python", "-m", "tests.mutation", *session.posargs)
 
 

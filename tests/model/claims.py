@@ -53,6 +53,7 @@ class ClaimWorld:
 
     Attributes:
         ledger: What they were told.
+        server: What they share.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class ClaimWorld:
     ) -> None:
         self.ledger = Ledger()
         begins = b"%d" % CLOCK.time()
-        self._server = server_type({_BUCKET.epoch: begins}, self._observe)
+        self.server = server_type({_BUCKET.epoch: begins}, self._observe)
         replicas = 1 if bounds.fail_overs else 0
         self._processes = [
             _Process(name, partial(program, _store(store_type, replicas=replicas), name, self.ledger))
@@ -95,7 +96,7 @@ class ClaimWorld:
 
     def state(self) -> Hashable:
         """All on which the future depends."""
-        server = frozenset(self._server.data.items()), frozenset(self._server.replica.items())
+        server = frozenset(self.server.data.items()), frozenset(self.server.replica.items())
         left = self._delays, self._losses, self._fail_overs, self._leases_end
         processes = tuple(process.state() for process in self._processes)
         return server, left, processes, tuple(sorted(self._delayed)), self.ledger.state()
@@ -105,7 +106,7 @@ class ClaimWorld:
         assert all(process.attempt is None for process in self._processes)
 
     def _may_lease_end(self) -> bool:
-        held = self._server.data.get(_MARK, b"")
+        held = self.server.data.get(_MARK, b"")
         # A lease is longer than a server takes from one command of a batch to the next.
         begun = {holder_of(process.name) for process in self._processes if process.attempt and process.attempt.is_begun}
         return held[:1] == RESERVED and held[1:] not in begun
@@ -127,7 +128,7 @@ class ClaimWorld:
     def _execute(self, process: "_Process") -> None:
         assert process.attempt is not None
         command = process.attempt.to_come.pop(0)
-        process.attempt.replies.append(self._server.execute(command))
+        process.attempt.replies.append(self.server.execute(command))
 
     def _begin(self, process: "_Process") -> None:
         process.begin()
@@ -142,7 +143,7 @@ class ClaimWorld:
         process.ask_again()
 
     def _confirm(self, process: "_Process") -> None:
-        self._server.replica = dict(self._server.data)
+        self.server.replica = dict(self.server.data)
         process.answer(replicas=1)
 
     def _delay(self, process: "_Process") -> None:
@@ -151,24 +152,24 @@ class ClaimWorld:
 
     def _execute_late(self, late: tuple[str, Command]) -> None:
         self._delayed.remove(late)
-        self._server.execute(late[1])
+        self.server.execute(late[1])
 
     def _lose(self, _: None) -> None:
         self._losses -= 1
-        self._server.data, self._server.replica = {}, {}
+        self.server.data, self.server.replica = {}, {}
         self.ledger.was_forgetful = True
 
     def _fail_over(self, _: None) -> None:
         self._fail_overs -= 1
-        self._server.data = dict(self._server.replica)
+        self.server.data = dict(self.server.replica)
         for process in self._processes:
             if process.attempt is not None and process.attempt.replies:
                 process.attempt.is_stranded = True
 
     def _end_lease(self, _: None) -> None:
         self._leases_end -= 1
-        del self._server.data[_MARK]
-        self._server.replica.pop(_MARK, None)
+        del self.server.data[_MARK]
+        self.server.replica.pop(_MARK, None)
 
     def _observe(self, key: bytes, value: bytes) -> None:
         if key == _MARK:

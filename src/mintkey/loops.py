@@ -44,10 +44,19 @@ class PerLoop(Generic[T]):
         loop = get_running_loop()
         found = self._made.get(loop)
         if found is None:
+            # A copy: a loop in another thread may be arriving as well.
             for other in [other for other in tuple(self._made) if other.is_closed()]:
                 self._made.pop(other, None)
             found = self._made[loop] = self._make()
         return found
+
+    def find(self) -> T | None:
+        """That of the running event loop, if it asked before."""
+        return self._made.get(get_running_loop())
+
+    def take(self) -> T | None:
+        """That of the running event loop, if it asked before; the loop begins anew then."""
+        return self._made.pop(get_running_loop(), None)
 
 
 class Waiting:

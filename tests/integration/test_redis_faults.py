@@ -378,9 +378,9 @@ def test_loops_that_are_gone_leave_nothing_behind(valkey: RedisServer) -> None:
 
     for _ in range(3):
         asyncio.run(use_and_forget())
-    assert len(store._link._loops) == 1
+    assert len(store._link._connections._made) == 1
     asyncio.run(use())
-    assert len(store._link._loops) == 0
+    assert len(store._link._connections._made) == 0
 
 
 async def test_a_storm_of_cancellations_disturbs_nobody(valkey: RedisServer) -> None:

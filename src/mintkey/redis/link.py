@@ -1,11 +1,12 @@
 """A backend's connections: one set per event loop."""
 
-import asyncio
 from collections.abc import Awaitable
 from datetime import timedelta
+from functools import partial
 
 import anyio
 
+from mintkey.loops import PerLoop
 from mintkey.redis.calls import Call
 from mintkey.redis.connections import Connections
 from mintkey.redis.settings import ConnectionSettings
@@ -27,13 +28,12 @@ class Link:
         replicas: How many replicas must confirm each write; 0: none is asked.
     """
 
-    __slots__ = ("_loops", "_replicas", "_timeout", "_topology")
+    __slots__ = ("_connections", "_timeout", "_topology")
 
     def __init__(self, redis_or_url: object, /, *, timeout: timedelta, replicas: int = 0) -> None:
         self._topology = topology_of(redis_or_url)
         self._timeout = timeout.total_seconds()
-        self._replicas = replicas
-        self._loops: dict[asyncio.AbstractEventLoop, Connections] = {}
+        self._connections = PerLoop(partial(Connections, self._topology, self._timeout, replicas))
 
     def answer(self, bucket: int, call: Call, /) -> Awaitable[Call]:
         """The answered call; error replies are in it as values. Where it had to go on elsewhere, it is another object.
@@ -45,9 +45,7 @@ class Link:
         Raises:
             RedisCallError: There was no answer before the deadline, or no server that serves the bucket.
         """
-        loop = asyncio.get_running_loop()
-        connections = self._loops.get(loop) or self._connections_of(loop)
-        return connections.answer(bucket, call)
+        return self._connections.here().answer(bucket, call)
 
     @property
     def timeout(self) -> float:
@@ -57,11 +55,11 @@ class Link:
     @property
     def lock(self) -> anyio.Lock:
         """This event loop's lock, for what a backend does once."""
-        return self._connections_of(asyncio.get_running_loop()).lock
+        return self._connections.here().lock
 
     async def nodes(self) -> dict[Node, list[int]]:
         """Which buckets each node serves."""
-        return await self._connections_of(asyncio.get_running_loop()).nodes()
+        return await self._connections.here().nodes()
 
     async def locate(self, bucket: int, /) -> ConnectionSettings:
         """How to reach the node that serves a bucket, for a connection that somebody else makes.
@@ -71,27 +69,18 @@ class Link:
             OSError: Nobody can be asked where that is.
             RedisError: Nobody knows.
         """
-        return await self._connections_of(asyncio.get_running_loop()).locate(bucket)
+        return await self._connections.here().locate(bucket)
 
     async def drop_idle(self) -> None:
         """Close what this event loop does not use right now; it comes back when it is needed."""
-        connections = self._loops.get(asyncio.get_running_loop())
+        connections = self._connections.find()
         if connections is not None:
             await connections.drop_idle()
 
     async def aclose(self) -> None:
         """Close this event loop's connections, after the calls that are under way. Other loops close their own."""
-        connections = self._loops.pop(asyncio.get_running_loop(), None)
+        connections = self._connections.take()
         if connections is not None:
             # Also for who is cancelled, or they would stay open. It takes no longer than a call may.
             with anyio.CancelScope(shield=True):
                 await connections.aclose()
-
-    def _connections_of(self, loop: asyncio.AbstractEventLoop) -> Connections:
-        found = self._loops.get(loop)
-        if found is None:
-            for other in tuple(self._loops):  # a copy: a loop in another thread may be arriving as well
-                if other.is_closed():
-                    self._loops.pop(other, None)
-            found = self._loops[loop] = Connections(self._topology, self._timeout, self._replicas)
-        return found

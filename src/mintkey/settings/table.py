@@ -99,6 +99,12 @@ def _rotate_every(text: str) -> timedelta | None:
 _POLICY = RotationPolicy()
 _ZERO = MappingProxyType({"0": timedelta(0)})
 
+
+def _time_of_ring(name: str, about: str, *, default: timedelta, may_be_zero: bool = False) -> Setting[timedelta]:
+    read = partial(read_duration, words=_ZERO) if may_be_zero else read_duration
+    return Setting(name=name, about=about, default=default, read=read, show=durations.as_text, is_of_ring=True)
+
+
 STORE: Setting[str | None] = Setting(
     name="store",
     about="The URL of the place where keys and the marks of spent and revoked tokens are.",
@@ -185,45 +191,32 @@ MAX_MINTS: Setting[int | None] = Setting(
     show=show_or("no limit", "{:,}".format),
     is_of_ring=True,
 )
-PREVIOUS_TTL: Setting[timedelta] = Setting(
-    name="previous_ttl",
-    about="For how long a key verifies after it stopped signing; no token outlives it.",
+PREVIOUS_TTL: Setting[timedelta] = _time_of_ring(
+    "previous_ttl",
+    "For how long a key verifies after it stopped signing; no token outlives it.",
     default=_POLICY.previous_ttl,
-    read=read_duration,
-    show=durations.as_text,
-    is_of_ring=True,
 )
-PUBLISH_AHEAD: Setting[timedelta] = Setting(
-    name="publish_ahead",
-    about="For how long a key is public before it signs; 0 if nobody outside caches the keys.",
+PUBLISH_AHEAD: Setting[timedelta] = _time_of_ring(
+    "publish_ahead",
+    "For how long a key is public before it signs; 0 if nobody outside caches the keys.",
     default=_POLICY.publish_ahead,
-    read=partial(read_duration, words=_ZERO),
-    show=durations.as_text,
-    is_of_ring=True,
+    may_be_zero=True,
 )
-REFRESH_INTERVAL: Setting[timedelta] = Setting(
-    name="refresh_interval",
-    about="How old a process's view of the ring may become.",
+REFRESH_INTERVAL: Setting[timedelta] = _time_of_ring(
+    "refresh_interval",
+    "How old a process's view of the ring may become.",
     default=timedelta(seconds=5),
-    read=read_duration,
-    show=durations.as_text,
-    is_of_ring=True,
 )
-OUTAGE_TOLERANCE: Setting[timedelta] = Setting(
-    name="outage_tolerance",
-    about="For how long signing and verifying go on while the store is away.",
+OUTAGE_TOLERANCE: Setting[timedelta] = _time_of_ring(
+    "outage_tolerance",
+    "For how long signing and verifying go on while the store is away.",
     default=timedelta(minutes=10),
-    read=read_duration,
-    show=durations.as_text,
-    is_of_ring=True,
 )
-MAX_CLOCK_SKEW: Setting[timedelta] = Setting(
-    name="max_clock_skew",
-    about="How far the clocks of processes and verifiers may differ, or 0.",
+MAX_CLOCK_SKEW: Setting[timedelta] = _time_of_ring(
+    "max_clock_skew",
+    "How far the clocks of processes and verifiers may differ, or 0.",
     default=timedelta(seconds=5),
-    read=partial(read_duration, words=_ZERO),
-    show=durations.as_text,
-    is_of_ring=True,
+    may_be_zero=True,
 )
 
 SETTINGS: Mapping[str, Setting[Any]] = MappingProxyType(

@@ -29,33 +29,41 @@ class Fleet:
 
     def __init__(self, url: str, directory: Path, stack: ExitStack) -> None:
         self._url = url
-        self._directory = directory
+        self._directory = directory / "handled"
+        self._deaths = directory / "deaths"
+        for one in (self._directory, self._deaths):
+            one.mkdir()
         self._stack = stack
         self._alive: list[Popen[str]] = []
         self._to_kill = list(KILLED_AT)
-        self.started = 0
+        self._started = 0
 
     def look_after(self) -> None:
         """Kill who is to be killed, and start who is missing."""
-        if self._to_kill and len(self.handled()) >= self._to_kill[0]:
-            self._to_kill.pop(0)
-            self._alive[0].kill()
-            self._alive[0].wait()
         self._alive = [one for one in self._alive if one.poll() is None]
+        if self._alive and self._to_kill and len(self.handled()) >= self._to_kill[0]:
+            self._to_kill.pop(0)
+            victim = self._alive.pop()
+            victim.kill()
+            victim.wait()
         while len(self._alive) < CONSUMERS:
-            self.started += 1
-            file = self._directory / str(self.started)
-            self._alive.append(self._stack.enter_context(process(MODULE, ("consume", self._url, file))))
+            self._started += 1
+            file = self._directory / str(self._started)
+            self._alive.append(self._stack.enter_context(process(MODULE, ("consume", self._url, file, self._deaths))))
 
     def handled(self) -> "Counter[int]":
         """How often each event was handled."""
         lines = (line for file in self._directory.iterdir() for line in file.read_text().splitlines())
         return Counter(map(int, lines))
 
+    def died_of(self) -> list[int]:
+        """The events of which somebody died."""
+        return sorted(int(file.name) for file in self._deaths.iterdir())
+
     async def is_through(self) -> bool:
-        """Whether every event was handled, looking after the fleet meanwhile."""
+        """Whether every event was handled and everybody killed, looking after the fleet meanwhile."""
         await anyio.to_thread.run_sync(self.look_after)
-        return len(await anyio.to_thread.run_sync(self.handled)) == EVENTS
+        return not self._to_kill and len(await anyio.to_thread.run_sync(self.handled)) == EVENTS
 
 
 async def publish(url: str) -> None:
@@ -80,13 +88,13 @@ async def test_ten_thousand_events_are_handled_though_consumers_are_killed(valke
             group.start_soon(publish, valkey.url)
             await until(fleet.is_through)
         await until(partial(is_done, valkey.url))
-        handled = fleet.handled()
-    deaths = fleet.started - CONSUMERS
+        handled, deadly = fleet.handled(), fleet.died_of()
     twice = sum(count - 1 for count in handled.values())
-    _logger.info("%d events, %d consumers killed, %d handled twice", len(handled), deaths, twice)
+    _logger.info("%d events, %d deaths, %d handled twice", len(handled), len(KILLED_AT) + len(deadly), twice)
     assert sorted(handled) == list(range(EVENTS))
-    assert deaths >= len(KILLED_AT) + EVENTS // DEADLY
-    # Whoever was killed had handled one without saying so; a few more, if this machine let somebody wait for too long.
-    assert EVENTS // DEADLY <= twice <= EVENTS // 20
+    assert deadly == list(range(DEADLY, EVENTS, DEADLY))
+    # Whoever died of an event had not said that it was handled; others too, whom we killed or who had to wait.
+    assert len(deadly) <= twice <= EVENTS // 20
+    assert all(handled[number] > 1 for number in deadly)
     async with bus_of(valkey.url) as bus:
         assert await bus.set_aside(GROUP) == []

@@ -1,4 +1,4 @@
-"""Consumers of a bus as processes: `python -m tests.support.bus_workers consume URL FILE`."""
+"""Consumers of a bus as processes: `python -m tests.support.bus_workers consume URL FILE DEATHS`."""
 
 import os
 import signal
@@ -18,15 +18,19 @@ def bus_of(url: str) -> EventBus:
     return EventBus(url, sealer=SEALER, events=[Numbered], max_length=20_000, timeout=timedelta(seconds=20))
 
 
-async def consume(url: str, file: str) -> object:
-    """Write the number of each event into a file, until killed."""
+async def consume(url: str, file: str, deaths: str) -> object:
+    """Write the number of each event into a file, until killed; who dies of one leaves its number among the deaths."""
     handled = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     async def handle(delivered: Delivered) -> None:
         assert isinstance(delivered.event, Numbered)
         number = delivered.event.number
         os.write(handled, b"%d\n" % number)
-        if number and number % DEADLY == 0 and not delivered.is_redelivered:
+        if number and number % DEADLY == 0:
+            try:
+                os.close(os.open(f"{deaths}/{number}", os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                return
             os.kill(os.getpid(), signal.SIGKILL)
 
     async with bus_of(url) as bus:

@@ -22,38 +22,38 @@ class AlgorithmSpec:
         name: The name under which it mints.
         kty: The key type it needs.
         curve: The curve its keys lie on (`crv`), if they lie on one.
-        digest: The hash, as `hashlib` calls it; None where the signature scheme brings its own.
+        coordinate_size: The bytes of a coordinate on that curve, half of those of a signature; 0 without a curve.
+        digest: The hash, as `hashlib` calls it.
         digest_size: The hash's size in bytes: also the least size of a secret (RFC 7518 §3.2).
         symmetric: Whether the key is a secret that signs and verifies.
         header_names: The spellings of `alg` that a verifier accepts for such a key.
-        signature_size: The size of a signature in bytes; None: the size of the modulus.
         costly: Whether signing is worth a worker thread.
 
     Example:
-        >>> SPECS["ES256"].signature_size
-        64
+        >>> SPECS["ES256"].coordinate_size
+        32
     """
 
     name: Algorithm
     kty: KeyType
     curve: str | None = None
-    digest: str | None = None
-    digest_size: int = 0
+    coordinate_size: int = 0
+    digest: str
+    digest_size: int
     symmetric: bool = False
     header_names: frozenset[str]
-    signature_size: int | None = None
     costly: bool = False
 
 
-def _ecdsa(name: Algorithm, bits: int, curve: str, signature_size: int) -> AlgorithmSpec:
+def _ecdsa(name: Algorithm, bits: int, curve: str, coordinate_size: int) -> AlgorithmSpec:
     return AlgorithmSpec(
         name=name,
         kty="EC",
         curve=curve,
+        coordinate_size=coordinate_size,
         digest=f"sha{bits}",
         digest_size=bits // 8,
         header_names=frozenset({name}),
-        signature_size=signature_size,
     )
 
 
@@ -76,7 +76,6 @@ def _hmac(name: Algorithm, bits: int) -> AlgorithmSpec:
         digest_size=bits // 8,
         symmetric=True,
         header_names=frozenset({name}),
-        signature_size=bits // 8,
     )
 
 
@@ -88,13 +87,15 @@ SPECS: Mapping[Algorithm, AlgorithmSpec] = MappingProxyType(
                 name="EdDSA",
                 kty="OKP",
                 curve="Ed25519",
+                coordinate_size=32,
+                digest="sha512",
+                digest_size=64,
                 # RFC 9864 gave the algorithm a name of its own; most verifiers know only the old one, so we mint that.
                 header_names=frozenset({"EdDSA", "Ed25519"}),
-                signature_size=64,
             ),
-            _ecdsa("ES256", 256, "P-256", 64),
-            _ecdsa("ES384", 384, "P-384", 96),
-            _ecdsa("ES512", 512, "P-521", 132),
+            _ecdsa("ES256", 256, "P-256", 32),
+            _ecdsa("ES384", 384, "P-384", 48),
+            _ecdsa("ES512", 512, "P-521", 66),
             _rsa("RS256", 256),
             _rsa("RS384", 384),
             _rsa("RS512", 512),

@@ -15,7 +15,7 @@ TO_BASE64 = bytes.maketrans(b"-_+/=", b"+/\0\0\0")
 
 # By the number of characters in the last quantum: those that may come last because their unused bits are zero, and what
 # is left out. No quantum has one character.
-_LAST = (frozenset(range(256)), frozenset[int](), frozenset(b"AQgw"), frozenset(b"AEIMQUYcgkosw048"))
+_LAST = (frozenset(bytes(range(256))), frozenset[int](), frozenset(b"AQgw"), frozenset(b"AEIMQUYcgkosw048"))
 _PADDING = (b"", b"", b"==", b"=")
 
 

@@ -86,7 +86,7 @@ def split(token: object, max_bytes: int, /) -> tuple[bytes, bytes, bytes, bytes]
     if not token.isascii():
         raise MalformedTokenError("a token is ASCII")
     raw = token.encode("ascii")
-    segments = raw.translate(TO_BASE64).split(b".", 3)
+    segments = raw.translate(TO_BASE64).split(b".", _SEGMENTS)
     if len(segments) != _SEGMENTS:
         raise MalformedTokenError("a token has exactly two dots")
     header, payload, signature = segments
@@ -113,7 +113,7 @@ def authenticate(alg: str, key: VerificationKey, signing_input: bytes, signature
     if alg != key.algorithm and alg not in spec_of(key.algorithm).header_names:
         raise SignatureError("the header's alg is not that of the key", reason=Reason.ALGORITHM_MISMATCH)
     if not key.verify(signing_input, signature):
-        raise SignatureError("the signature is not that of the key", reason=Reason.SIGNATURE_INVALID)
+        raise SignatureError("the signature is not that of the key")
 
 
 def compose(header: bytes, payload: bytes, /) -> bytes:

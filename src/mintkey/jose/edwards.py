@@ -25,9 +25,9 @@ def is_sound(encoded: bytes, /) -> bool:
     if y >= _P:
         return False
     y2 = y * y % _P
-    # Order 1 and 2: y = ±1. Order 4: y = 0. Order 8: the double has order 4, its y is 0, so x² = -y².
-    if y in {0, 1, _P - 1} or (_D * y2 * y2 + 2 * y2 - 1) % _P == 0:
+    # Order 4: y = 0. Order 8: the double has order 4, its y is 0, so x² = -y².
+    if y == 0 or (_D * y2 * y2 + 2 * y2 - 1) % _P == 0:
         return False
-    # x² = u/v has a root exactly if u·v is a square (Euler's criterion).
+    # x² = u/v has a root other than 0 exactly if u·v is a square (Euler's criterion). Order 1 and 2: y = ±1, x = 0.
     u, v = y2 - 1, _D * y2 + 1
     return pow(u * v, (_P - 1) // 2, _P) == 1

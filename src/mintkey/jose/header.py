@@ -56,12 +56,16 @@ def read_header(segment: bytes, allowed: Collection[str], /) -> Header:
     if members is None:
         raise MalformedTokenError("the header is no JSON object in base64url")
     private = NO_HEADERS if members.keys() <= _OWN else _private(members, allowed)
-    alg, kid, typ = members.get("alg"), members.get("kid", ""), members.get("typ", "")
-    if not isinstance(alg, str) or not isinstance(kid, str) or not isinstance(typ, str):
-        raise MalformedTokenError("alg is missing, or alg, kid or typ is no string")
-    if len(typ) > _MAX_TYP_LENGTH or not typ.isascii():
-        raise MalformedTokenError("typ is too long or not ASCII")
-    return Header(alg, kid, typ if "typ" in members else None, private)
+    alg, kid = members.get("alg"), members.get("kid", "")
+    if not isinstance(alg, str) or not isinstance(kid, str):
+        raise MalformedTokenError("alg is missing, or alg or kid is no string")
+    return Header(alg, kid, _typ(members["typ"]) if "typ" in members else None, private)
+
+
+def _typ(value: object) -> str:
+    if not isinstance(value, str) or len(value) > _MAX_TYP_LENGTH or not value.isascii():
+        raise MalformedTokenError("typ is no string, too long or not ASCII")
+    return value
 
 
 def _private(members: Mapping[str, Any], allowed: Collection[str]) -> Mapping[str, Any]:
@@ -122,7 +126,7 @@ def same_typ(one: str | None, other: str, /) -> bool:
         >>> same_typ("application/AT+JWT", "at+jwt"), same_typ("text/at+jwt", "at+jwt"), same_typ(None, "at+jwt")
         (True, False, False)
     """
-    return one == other or (one is not None and _media_type(one) == _media_type(other))
+    return one is not None and _media_type(one) == _media_type(other)
 
 
 def _media_type(typ: str) -> str:

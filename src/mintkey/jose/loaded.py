@@ -33,7 +33,7 @@ class LoadedKey:
     public_jwk: Mapping[str, Any] | None
     private_jwk: Mapping[str, Any] | None = field(repr=False)
     can_sign: bool
-    public: PublicNative | bytes = field(repr=False, compare=False)
+    public: PublicNative | bytes = field(repr=False)
     private: PrivateNative | bytes | None = field(repr=False, compare=False)
 
 
@@ -67,7 +67,7 @@ def choose_kid(own: object, given: str | None, /) -> str | None:
         UnfitKeyError: It is not of the shape that `check_kid` wants.
     """
     kid = given if own is None else own
-    if kid is None or (isinstance(kid, str) and check_kid(kid)):
+    if kid is None or check_kid(kid):
         return kid
     raise UnfitKeyError("kid must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ -")
 

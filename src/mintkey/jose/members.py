@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 from mintkey.jose import base64url
 
@@ -16,7 +16,7 @@ class UnfitKeyError(ValueError):
     """A key that we refuse. The message names members and limits and never quotes a value, so it may be shown."""
 
 
-def check_kid(kid: object, /) -> bool:
+def check_kid(kid: object, /) -> TypeGuard[str]:
     """Whether this is a key id that we use: 1 to 128 characters that mean nothing in a URL, a path or a query.
 
     Example:

@@ -62,9 +62,7 @@ def quietly(load: Callable[[], T], /) -> T | None:
         return None
 
 
-def import_members(
-    jwk: Mapping[str, Any], spec: AlgorithmSpec, /, *, made_here: bool = False
-) -> PrivateNative | PublicNative:
+def import_members(jwk: Mapping[str, Any], spec: AlgorithmSpec, /, *, made_here: bool) -> PrivateNative | PublicNative:
     """The native key of a JWK whose `kty` and `crv` are those of the algorithm; private if the JWK is.
 
     Args:
@@ -81,17 +79,17 @@ def import_members(
         members = _rsa_members(jwk)
         imported = quietly(lambda: _rebuilt(members) if made_here else RSAKey.import_key(members).raw_value)
     elif spec.kty == "EC":
-        members = _curve_members(jwk, "x", "y", size=(spec.signature_size or 0) // 2)
+        members = _curve_members(jwk, "x", "y", size=spec.coordinate_size)
         imported = quietly(lambda: ECKey.import_key(members).raw_value)
     else:
-        members = _curve_members(jwk, "x", size=32)
+        members = _curve_members(jwk, "x", size=spec.coordinate_size)
         imported = quietly(lambda: OKPKey.import_key(members).raw_value)
     if not isinstance(imported, PrivateNative | PublicNative):
         raise UnfitKeyError("the members do not make up a key")
     inspect(imported)
-    # The Ed25519 importer looks at `d` alone: a wrong `x` would be published and nothing we sign would verify.
-    exported = export(imported)
-    if any(exported[name] != members[name] for name in ("x", "y") if name in members):
+    # The Ed25519 importer looks at `d` alone: a wrong `x` would be published and nothing we sign would verify. The
+    # others compare both halves themselves.
+    if export(imported).get("x") != members.get("x"):
         raise UnfitKeyError("the private part does not belong to the public part")
     return imported
 
@@ -154,8 +152,8 @@ def _rsa_members(jwk: Mapping[str, Any]) -> dict[str, str | list[str]]:
     _check_rsa(n, e)
     present = [name for name in _RSA_PRIVATE if name in jwk]
     for name in present:
-        if number(jwk, name) > n:
-            raise UnfitKeyError(f"{name} is larger than the modulus")
+        if number(jwk, name) >= n:
+            raise UnfitKeyError(f"{name} is not smaller than the modulus")
     # Without its factors they are searched for, and with a wrong `d` that search takes minutes.
     if present == ["d"] and pow(pow(2, e, n), number(jwk, "d"), n) != 2:  # noqa: PLR2004 - any number would do
         raise UnfitKeyError("the private part does not belong to the public part")

@@ -58,17 +58,18 @@ def signing_key(key: LoadedKey, /) -> SigningKey:
         >>> len(asyncio.run(signing_key(generate("ES256")).sign(b"input")))
         64
     """
-    if key.private is None or not key.can_sign:
+    private = key.private if key.can_sign else None
+    if private is None:
         raise ConfigurationError(f"the key {key.kid} cannot sign")
     spec = SPECS[key.algorithm]
-    kid, algorithm, sign = key.kid, key.algorithm, signer(key.private, spec)
+    kid, algorithm, sign = key.kid, key.algorithm, signer(private, spec)
     if spec.symmetric:
         verify = verifier(key.public, spec)
         return _Secret(
             kid=kid, algorithm=algorithm, verify_until=None, verify=verify, _sign=sign, _sign_all=sign_all_here
         )
-    if isinstance(key.private, RSAPrivateKey):
-        is_slow = key.private.key_size > _LARGEST_ON_THE_SPOT
+    if isinstance(private, RSAPrivateKey):
+        is_slow = private.key_size > _LARGEST_ON_THE_SPOT
         sign_all = partial(sign_all_in_threads, at_once=_RSA_AT_ONCE, is_slow=is_slow)
         return _RSASigner(kid=kid, algorithm=algorithm, _sign=sign, _sign_all=sign_all, _is_slow=is_slow)
     return _Signer(kid=kid, algorithm=algorithm, _sign=sign, _sign_all=partial(sign_all_in_threads, at_once=_AT_ONCE))

@@ -9,9 +9,8 @@ import os
 from asyncio import AbstractEventLoop, Future, Task, current_task, gather, get_running_loop, sleep
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any, NamedTuple, TypeVar, TypeVarTuple
 from weakref import WeakKeyDictionary
 
 from anyio import CapacityLimiter, to_thread
@@ -96,11 +95,14 @@ def _sign_each(sign: Sign, signing_inputs: Sequence[bytes]) -> list[bytes]:
     return [sign(signing_input) for signing_input in signing_inputs]
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
+class _Job(NamedTuple):
     call: Callable[[], Any]
     result: "Future[Any]"
     is_slow: bool
+
+
+_Outcome = tuple[_Job, object]
+"""A job, and what its call returned or the exception that it raised."""
 
 
 class _Bench:
@@ -117,8 +119,8 @@ class _Bench:
         self._jobs: deque[_Job] = deque()
         self._carriers: set[Task[None]] = set()
         self._is_called = False
-        self._caller: Task[Any] | None = None
-        self._until = 0.0
+        self._lone: tuple[Task[Any] | None, float] | None = None
+        """Who signs on the spot in this turn of the loop, and until when."""
 
     def has_one_caller(self) -> bool:
         """Whether a single task wants to sign in this turn of the loop, and has not done so for too long.
@@ -128,30 +130,30 @@ class _Bench:
         if self._jobs or self._carriers:
             return False
         now = self._clock.monotonic()
-        if self._caller is None:
-            self._caller, self._until = current_task(), now + _PATIENCE
+        if self._lone is None:
+            self._lone = current_task(), now + _PATIENCE
             get_running_loop().call_soon(self._begin_turn)
             return True
-        return now < self._until and current_task() is self._caller
+        caller, until = self._lone
+        return now < until and current_task() is caller
 
     def submit(self, call: Callable[[], T], *, is_slow: bool) -> "Future[T]":
         """What the call will have returned; it waits for the next turn of the loop, to see who else comes."""
         loop = get_running_loop()
         result: Future[T] = loop.create_future()
         self._jobs.append(_Job(call, result, is_slow))
-        if not self._is_called and len(self._carriers) < self.cores:
+        if not self._is_called:
             self._is_called = True
             loop.call_soon(self._dispatch, loop)
         return result
 
     def _begin_turn(self) -> None:
-        self._caller = None
+        self._lone = None
 
     def _dispatch(self, loop: AbstractEventLoop) -> None:
         self._is_called = False
         if len(self._jobs) == 1 and not self._carriers and not self._jobs[0].is_slow:
-            batch = [self._jobs.popleft()]
-            _settle(batch, _run(batch))
+            _settle(_run([self._jobs.popleft()]))
             return
         for _ in range(min(len(self._jobs), self.cores - len(self._carriers))):
             # Detached, hence asyncio: the job belongs to everybody in the batch, and each of them may be cancelled.
@@ -163,30 +165,29 @@ class _Bench:
         while self._jobs:
             fair_share = -(-len(self._jobs) // self.cores)
             batch = [self._jobs.popleft() for _ in range(min(fair_share, _MOST_IN_A_BATCH))]
-            outcomes: Sequence[object]
             try:
                 outcomes = await offload(_run, batch)
             except Exception as error:  # noqa: BLE001 - no thread to be had, for instance: nobody may wait for ever
-                outcomes = [error] * len(batch)
+                outcomes = [(job, error) for job in batch]
             except BaseException:  # the loop is closing
                 for job in batch:
                     job.result.cancel()
                 raise
-            _settle(batch, outcomes)
+            _settle(outcomes)
 
 
-def _run(batch: Sequence[_Job]) -> list[object]:
-    outcomes: list[object] = []
+def _run(batch: Sequence[_Job]) -> list[_Outcome]:
+    outcomes: list[_Outcome] = []
     for job in batch:
         try:
-            outcomes.append(None if job.result.cancelled() else job.call())
+            outcomes.append((job, None if job.result.cancelled() else job.call()))
         except Exception as error:  # noqa: BLE001 - it is the one caller's business, not that of the others
-            outcomes.append(error)
+            outcomes.append((job, error))
     return outcomes
 
 
-def _settle(batch: Sequence[_Job], outcomes: Sequence[object]) -> None:
-    for job, outcome in zip(batch, outcomes, strict=True):
+def _settle(outcomes: Sequence[_Outcome]) -> None:
+    for job, outcome in outcomes:
         if job.result.cancelled():
             continue
         if isinstance(outcome, Exception):

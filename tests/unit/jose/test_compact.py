@@ -2,6 +2,8 @@
 
 import json
 import tracemalloc
+from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from mintkey.errors import ConfigurationError, MalformedTokenError, Reason, Sign
 from mintkey.jose import compact
 from mintkey.jose.base64url import encode
 from mintkey.jose.compact import HeaderCache, assemble
+from mintkey.jose.header import read_header
 from mintkey.jose.prepared import signing_key, verification_key
 from mintkey.purpose import FORBIDDEN_HEADERS
 from tests.support.compact import authenticate, parse, remember, signing_input
@@ -182,6 +185,15 @@ async def test_the_header_must_name_the_algorithm_of_the_key(algorithm) -> None:
         assert caught.value.reason is Reason.ALGORITHM_MISMATCH
 
 
+async def test_an_algorithm_that_only_the_key_knows_is_for_the_key_to_judge() -> None:
+    key: Any = SimpleNamespace(kid="1", algorithm="ES256K", verify=lambda _, signature: signature == b"signature")
+    text = token({**GOOD, "alg": "ES256K"})
+    authenticate(parse(text, max_bytes=LIMIT), key)
+    with pytest.raises(SignatureError) as caught:
+        authenticate(parse(text + "AAAA", max_bytes=LIMIT), key)
+    assert caught.value.reason is Reason.SIGNATURE_INVALID
+
+
 async def test_a_public_key_is_not_taken_for_a_secret() -> None:
     """The classic: HS256 over the text of the public key (RFC 8725 §2.1)."""
     import hmac
@@ -229,6 +241,38 @@ def test_the_cache_is_bounded_and_the_oldest_goes_first() -> None:
     for text in texts:
         remember(cache, parse(text, max_bytes=LIMIT, cache=cache))
     assert [parse(text, max_bytes=LIMIT, cache=cache).header_is_known for text in texts] == [False, True, True]
+
+
+def test_a_cache_has_room_for_256_headers() -> None:
+    cache = HeaderCache()
+    header = read_header(encode(json.dumps(GOOD).encode()).encode(), ())
+    for number in range(257):
+        cache.remember(b"%d" % number, header)
+    assert [cache.find(b"%d" % number) is not None for number in (0, 1, 256)] == [False, True, True]
+
+
+def test_two_threads_that_make_room_at_once_do_not_disturb_one_another() -> None:
+    """The second comes when the first is about to drop the oldest header, and would drop the same."""
+    cache = HeaderCache(max_entries=1)
+    header = read_header(encode(json.dumps(GOOD).encode()).encode(), ())
+    second = Thread(target=cache.remember, args=(b"second", header))
+    dropping: list[bytes] = []
+
+    class Oldest(bytes):
+        def __hash__(self) -> int:
+            if self in dropping:
+                dropping.clear()
+                second.start()
+                while second.is_alive() and not cache._guard.locked():
+                    pass
+            return super().__hash__()
+
+    oldest = Oldest(b"oldest")
+    cache.remember(oldest, header)
+    dropping.append(oldest)
+    cache.remember(b"first", header)
+    second.join()
+    assert cache.find(b"second") == header
 
 
 # --- putting together

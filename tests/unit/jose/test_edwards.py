@@ -3,7 +3,7 @@
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from mintkey.jose.edwards import is_sound
+from mintkey.jose.edwards import LOW_ORDER, is_sound
 
 P = 2**255 - 19
 
@@ -23,6 +23,11 @@ def test_points_of_low_order_are_refused(y: int, sign: int) -> None:
     encoded = (y | sign << 255).to_bytes(32, "little")
     assert not is_sound(encoded)
     assert not is_sound((y + P if y < 19 else y | sign << 255).to_bytes(32, "little"))
+
+
+def test_the_points_of_low_order_are_all_known_in_their_one_spelling() -> None:
+    assert {(y | sign << 255).to_bytes(32, "little") for y in LOW_ORDER_Y for sign in (0, 1)} == LOW_ORDER
+    assert not any(map(is_sound, LOW_ORDER))
 
 
 def test_a_point_of_low_order_is_worth_refusing() -> None:

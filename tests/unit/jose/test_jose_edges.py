@@ -1,18 +1,21 @@
 """Keys and tokens at the very edge of what is taken, and what an error says of them."""
 
+from dataclasses import FrozenInstanceError, fields
+from inspect import Parameter, signature
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from mintkey.errors import ConfigurationError, MalformedTokenError, Reason
+from mintkey.jose.algorithms import spec_of
 from mintkey.jose.bare import verify_compact
 from mintkey.jose.base64url import encode
 from mintkey.jose.compact import split
 from mintkey.jose.generation import generate
 from mintkey.jose.jwk import load_jwk, load_jwks
 from mintkey.jose.placeholders import looks_like_placeholder
-from mintkey.jose.prepared import signing_key
+from mintkey.jose.prepared import signing_key, verification_key
 from tests.support.signing_keys import jwk_of, public_jwk_of
 
 PUBLIC = {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
@@ -108,6 +111,19 @@ def test_a_key_pair_that_may_only_verify_does_not_sign() -> None:
     assert pair.private is not None
     with pytest.raises(ConfigurationError, match="cannot sign"):
         signing_key(pair)
+
+
+@pytest.mark.parametrize("algorithm", ["EdDSA", "RS256", "HS256"])
+def test_a_key_is_made_by_name_is_not_changed_and_has_nothing_for_vars(algorithm: str) -> None:
+    loaded = load_jwk(jwk_of(algorithm), source="a key")
+    keys: list[Any] = [spec_of(algorithm), loaded, verification_key(loaded), signing_key(loaded)]
+    for key in keys:
+        assert {parameter.kind for parameter in signature(type(key)).parameters.values()} == {Parameter.KEYWORD_ONLY}
+        for field in fields(key):
+            with pytest.raises(FrozenInstanceError):
+                setattr(key, field.name, None)
+        with pytest.raises(TypeError):
+            vars(key)
 
 
 DISTANT = b"ACEGIKMO"  # no two of them are neighbours

@@ -7,14 +7,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateNumbers, RSAPublicNumbers
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from mintkey.errors import ConfigurationError, KeyProviderError, Reason
-from mintkey.jose import prepared, signatures
+from mintkey.jose import signatures
 from mintkey.jose.algorithms import SPECS
 from mintkey.jose.jwk import load_jwk
-from mintkey.jose.prepared import signing_key, verification_key
+from mintkey.jose.loaded import from_native
+from mintkey.jose.prepared import offload, signing_key, verification_key
 from mintkey.jose.signatures import signer, verifier
+from tests.support.signers import Held, Signer
 from tests.support.signing_keys import ALGORITHMS, key_for, other_key_for, public_jwk_of
 
 pytestmark = pytest.mark.usefixtures("with_and_without_speed")
@@ -23,6 +26,18 @@ ORDERS = {
     "ES256": 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
     "ES384": 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973,
     "ES512": (1 << 521) - 0x5AE79787C40D069948033FEB708F65A2FC44A36477663B851449048E16EC79BF7,
+}
+
+# RFC 7518 §3.2 to §3.5, RFC 8037 §3.1; the RSA keys of these tests have 2048 bits.
+SIGNATURE_SIZES = {
+    **dict.fromkeys(ALGORITHMS, 256),
+    "EdDSA": 64,
+    "ES256": 64,
+    "ES384": 96,
+    "ES512": 132,
+    "HS256": 32,
+    "HS384": 48,
+    "HS512": 64,
 }
 
 
@@ -43,7 +58,7 @@ async def test_what_was_signed_verifies_and_nothing_else_does(algorithm) -> None
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 async def test_a_signature_has_the_size_of_the_algorithm_and_no_other_is_taken(algorithm) -> None:
     signature = await signing_key(key_for(algorithm)).sign(b"input")
-    assert len(signature) == (SPECS[algorithm].signature_size or 256)
+    assert len(signature) == SIGNATURE_SIZES[algorithm]
     verify = verification_key(key_for(algorithm)).verify
     for other in (b"", signature[:-1], signature + b"\0", b"\0" + signature, signature * 2, bytes(len(signature))):
         assert not verify(b"input", other)
@@ -54,7 +69,7 @@ async def test_a_signature_has_the_size_of_the_algorithm_and_no_other_is_taken(a
 def test_verify_never_raises(algorithm, signature) -> None:
     verify = verification_key(key_for(algorithm)).verify
     assert not verify(b"input", signature)
-    assert not verify(signature, b"\x01" * (SPECS[algorithm].signature_size or 256))
+    assert not verify(signature, b"\x01" * SIGNATURE_SIZES[algorithm])
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "ES384", "ES512"])
@@ -103,8 +118,8 @@ def test_a_prepared_key_says_what_it_is_and_cannot_be_changed() -> None:
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_no_repr_shows_more_than_names(algorithm) -> None:
     for key in (signing_key(key_for(algorithm)), verification_key(key_for(algorithm))):
-        assert "_sign" not in repr(key)
-        assert "_verify=" not in repr(key)
+        names = f"kid='{key_for(algorithm).kid}', algorithm='{algorithm}'"
+        assert repr(key).partition("(")[2] in {f"{names})", f"{names}, verify_until=None)"}
 
 
 async def test_the_signing_key_of_a_secret_verifies_too() -> None:
@@ -151,13 +166,34 @@ async def test_only_rsa_leaves_the_loop_to_sign_and_only_for_a_crowd() -> None:
     assert {name for name, where in threads.items() if where != {here}} == {"RS256", "PS256"}
 
 
-async def test_an_rsa_key_that_takes_long_never_signs_on_the_loop(monkeypatch) -> None:
-    monkeypatch.setattr(prepared, "_LARGEST_ON_THE_SPOT", 2047)
-    threads: dict[str, set[int]] = {}
-    key = noting_threads("RS256", threads)
-    await key.sign(b"input")
-    await key.sign_many([b"input"])
-    assert threading.get_ident() not in threads["RS256"]
+@pytest.mark.parametrize(("q", "bits", "is_on_the_spot"), [(2**2048 - 2543, 4096, True), (2**2048 + 1617, 4097, False)])
+async def test_an_rsa_key_that_takes_long_never_signs_on_the_loop(q, bits, is_on_the_spot) -> None:
+    p, e = 2**2048 - 1557, 65_537
+    d = pow(e, -1, (p - 1) * (q - 1))
+    numbers = RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), RSAPublicNumbers(e, p * q))
+    native = numbers.private_key(unsafe_skip_rsa_key_validation=True)
+    assert native.key_size == bits
+    key: Any = signing_key(from_native(native, SPECS["RS256"], kid=None))
+    sign = Signer()
+    noting = replace(key, _sign=sign)
+    await noting.sign(b"input")
+    await noting.sign_many([b"input"])
+    assert sign.here == (2 if is_on_the_spot else 0)
+
+
+@pytest.mark.parametrize(("algorithm", "count"), [("EdDSA", 16), ("ES256", 16), ("RS256", 2)])
+async def test_whoever_else_wants_to_sign_waits_for_no_more_than_two_rsa_signatures_or_what_takes_as_long(
+    monkeypatch, algorithm, count
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    key: Any = signing_key(key_for(algorithm))
+    held = Held()
+    task = asyncio.create_task(replace(key, _sign=held).sign_many([b"input"] * 100))
+    await held.running.wait()
+    task.cancel()
+    await asyncio.wait([task])
+    held.release.set()
+    assert await offload(len, held.signed) == count
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)

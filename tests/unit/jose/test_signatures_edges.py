@@ -26,6 +26,14 @@ def test_both_numbers_of_any_length_are_written_and_read_as_openssl_does(size_of
         assert _raw(der, P521) == raw
 
 
+@pytest.mark.parametrize("first", range(256))
+def test_a_number_may_begin_with_any_byte(first: int) -> None:
+    number = bytes([first, *range(100, 131)])
+    raw, der = number * 2, encode_dss_signature(int.from_bytes(number), int.from_bytes(number))
+    assert _der(raw, 32) == der
+    assert _raw(der, 32) == raw
+
+
 async def test_at_most_one_thread_a_core_does_what_was_offloaded() -> None:
     cores, lock = os.cpu_count() or 1, threading.Lock()
     at_work = most = 0

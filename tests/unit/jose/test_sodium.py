@@ -234,6 +234,35 @@ async def test_a_library_that_judges_as_we_do_is_used(monkeypatch) -> None:
     assert not verification_key(key).verify(signature[63:] + b"input", signature[:63])
 
 
+async def test_a_library_that_is_used_does_all_the_work(monkeypatch) -> None:
+    require_speed()
+    library, asked = speed.imported("nacl.bindings"), list[bytes]()
+    assert library is not None
+
+    def noting(function: Callable[[bytes, bytes], bytes]) -> Callable[[bytes, bytes], bytes]:
+        def note(text: bytes, key: bytes) -> bytes:
+            asked.append(text)
+            return function(text, key)
+
+        return note
+
+    sign, open_signed = noting(library.crypto_sign), noting(library.crypto_sign_open)
+    use(SimpleNamespace(crypto_sign=sign, crypto_sign_open=open_signed), monkeypatch)
+    key = load_jwk(jwk_of("EdDSA"), source="test")
+    signature = await signing_key(key).sign(b"input")
+    assert asked[-1] == b"input"
+    assert verification_key(key).verify(b"input", signature)
+    assert asked[-1] == signature + b"input"
+
+
+def test_without_a_library_none_is_tried(monkeypatch) -> None:
+    tried: list[object] = []
+    monkeypatch.setattr(sodium, "_judges_as_we_do", tried.append)
+    with without_speed():
+        assert not sodium.is_used()
+    assert tried == []
+
+
 @pytest.mark.parametrize(
     "library",
     [

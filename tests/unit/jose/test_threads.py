@@ -4,8 +4,10 @@ import asyncio
 import gc
 import threading
 import weakref
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import anyio
 import pytest
@@ -14,49 +16,9 @@ from mintkey.jose import threads
 from mintkey.jose.prepared import offload
 from mintkey.jose.threads import sign_all_here, sign_all_in_threads, sign_fairly
 from mintkey.testing import FakeClock
+from tests.support.signers import Held, Signer, echo
 
 in_thread = partial(sign_fairly, is_slow=True)
-
-
-def echo(signing_input: bytes) -> bytes:
-    return b"signed " + signing_input
-
-
-class Signer:
-    """Signs by telling its input, notes in which thread, and takes as long as it is told on a clock that it moves."""
-
-    def __init__(self, clock: FakeClock | None = None, takes: timedelta = timedelta(0)) -> None:
-        self.clock = clock
-        self.takes = takes
-        self.signed: list[bytes] = []
-        self.threads: list[int] = []
-
-    def __call__(self, signing_input: bytes) -> bytes:
-        self.signed.append(signing_input)
-        self.threads.append(threading.get_ident())
-        if self.clock is not None:
-            self.clock.advance(self.takes)
-        return echo(signing_input)
-
-    @property
-    def here(self) -> int:
-        """How many signatures were made in the thread that asks."""
-        return self.threads.count(threading.get_ident())
-
-
-class Held(Signer):
-    """Signs only when it is let go, and tells the loop in which it was made that somebody is at it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.running = asyncio.Event()
-        self.release = threading.Event()
-        self._loop = asyncio.get_running_loop()
-
-    def __call__(self, signing_input: bytes) -> bytes:
-        self._loop.call_soon_threadsafe(self.running.set)
-        self.release.wait(5)
-        return super().__call__(signing_input)
 
 
 def bench(clock: FakeClock) -> None:
@@ -64,10 +26,35 @@ def bench(clock: FakeClock) -> None:
     threads._benches[asyncio.get_running_loop()] = threads._Bench(clock)
 
 
+def noting_batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many signatures are made in one go, from now on."""
+    sizes: list[int] = []
+    run = threads._run
+
+    def noting(batch: Sequence[threads._Job]) -> Any:
+        sizes.append(len(batch))
+        return run(batch)
+
+    monkeypatch.setattr(threads, "_run", noting)
+    return sizes
+
+
+def noting_tasks() -> list[object]:
+    """What the tasks do that the running loop makes from now on."""
+    made: list[object] = []
+
+    def factory(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> "asyncio.Task[Any]":
+        made.append(coroutine)
+        return asyncio.Task(coroutine, loop=loop, **options)
+
+    asyncio.get_running_loop().set_task_factory(factory)
+    return made
+
+
 # --- who is alone
 
 
-@pytest.mark.parametrize(("takes", "in_a_row"), [(0, 40), (2, 2), (50, 1)])
+@pytest.mark.parametrize(("takes", "in_a_row"), [(0, 40), (2, 2), (3, 1), (50, 1)])
 async def test_a_lone_caller_signs_on_the_spot_and_gives_way_every_few_milliseconds(takes, in_a_row) -> None:
     clock = FakeClock()
     bench(clock)
@@ -124,6 +111,12 @@ async def test_who_comes_while_threads_are_at_work_goes_there_too() -> None:
     held.release.set()
     await asyncio.gather(first, second)
     assert (len(sign.signed), sign.here) == (1, 0)
+
+
+async def test_who_comes_while_others_wait_for_a_thread_goes_with_them() -> None:
+    sign = Signer()
+    await asyncio.gather(in_thread(sign, b"slow"), sign_fairly(sign, b"quick"))
+    assert (len(sign.signed), sign.here) == (2, 0)
 
 
 async def test_what_is_slow_always_goes_to_a_thread() -> None:
@@ -235,7 +228,33 @@ def test_at_most_one_thread_a_core_works_in_each_event_loop(monkeypatch, cores) 
 
 async def test_a_machine_that_cannot_count_its_cores_has_one_thread(monkeypatch) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: None)
-    assert await in_thread(echo, b"input") == b"signed input"
+    batches = noting_batches(monkeypatch)
+    await asyncio.gather(*(in_thread(echo, b"input") for _ in range(4)))
+    assert batches == [4]
+
+
+@pytest.mark.parametrize(("cores", "carriers"), [(2, 2), (64, 20)])
+async def test_a_crowd_is_carried_by_one_task_a_core_and_never_by_more_than_there_is_to_carry(
+    monkeypatch, cores, carriers
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    crowd = [asyncio.create_task(in_thread(echo, b"input")) for _ in range(20)]
+    made = noting_tasks()
+    await asyncio.gather(*crowd)
+    assert len(made) == carriers
+
+
+async def test_who_comes_later_finds_a_carrier_on_the_cores_that_are_left(monkeypatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    held = Held()
+    first = asyncio.create_task(in_thread(held, b"held"))
+    await held.running.wait()
+    later = [asyncio.create_task(in_thread(held, b"later")) for _ in range(5)]
+    made = noting_tasks()
+    await asyncio.sleep(0)
+    held.release.set()
+    await asyncio.gather(first, *later)
+    assert len(made) == 2
 
 
 @pytest.mark.parametrize("cores", [1, 2, 64])
@@ -247,14 +266,7 @@ async def test_everybody_gets_their_own_signature(monkeypatch, cores) -> None:
 
 async def test_what_is_asked_for_together_shares_hops_between_the_cores(monkeypatch) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 2)
-    batches: list[int] = []
-    run = threads._run
-
-    def counting(batch):
-        batches.append(len(batch))
-        return run(batch)
-
-    monkeypatch.setattr(threads, "_run", counting)
+    batches = noting_batches(monkeypatch)
     await asyncio.gather(*(in_thread(echo, b"") for _ in range(4)))
     assert sorted(batches) == [1, 1, 2]
     batches.clear()
@@ -312,19 +324,21 @@ async def test_no_thread_to_be_had_is_an_error_and_no_hang(monkeypatch) -> None:
 
 def test_a_closing_loop_leaves_nobody_waiting() -> None:
     waiting: list[asyncio.Task[bytes]] = []
+    carriers: list[asyncio.Task[None]] = []
 
     async def main() -> None:
         held = Held()
         waiting.extend(asyncio.create_task(in_thread(held, b"x")) for _ in range(3))
         await held.running.wait()
         # What a closing loop does to every task; the carriers are not ours to see otherwise.
-        for task in asyncio.all_tasks() - {asyncio.current_task(), *waiting}:
+        carriers.extend(asyncio.all_tasks() - {asyncio.current_task(), *waiting})
+        for task in carriers:
             task.cancel()
         await asyncio.wait(waiting[:1])
         held.release.set()
 
     asyncio.run(main())
-    assert all(task.cancelled() for task in waiting)
+    assert all(task.cancelled() for task in [*waiting, *carriers])
 
 
 def test_eager_tasks_change_nothing() -> None:

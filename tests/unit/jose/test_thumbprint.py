@@ -39,6 +39,7 @@ def test_keys_that_we_do_not_use_have_one() -> None:
         {"kty": "RSA", "n": "AQ==", "e": "AQAB"},
         {"kty": "OKP", "crv": 'Ed"25519', "x": "AAAA"},
         {"kty": "OKP", "crv": "Ed２５519", "x": "AAAA"},
+        {"kty": "OKP", "crv": "-", "x": "AAAA"},
         {"kty": "OKP", "x": "AAAA"},
         {"kty": "oct", "k": ""},
     ],

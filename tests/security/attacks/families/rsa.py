@@ -73,7 +73,7 @@ def _by_other_schemes(forge: Forge) -> dict[str, bytes]:
             signatures[f"PKCS #1 with {name}"] = key.sign(signed, PKCS1v15(), kind)
         if name != own or forge.algorithm.startswith("RS"):
             signatures[f"PSS with {name}"] = key.sign(signed, PSS(MGF1(kind), kind.digest_size), kind)
-    if own is not None and forge.algorithm.startswith("PS"):
+    if forge.algorithm.startswith("PS"):
         kind = _HASHES[own]
         for salt in (0, 1, 20, kind.digest_size - 1, kind.digest_size + 1, PSS.MAX_LENGTH):
             label = salt if isinstance(salt, int) else "of any size"
@@ -86,7 +86,7 @@ def _by_other_schemes(forge: Forge) -> dict[str, bytes]:
 
 
 def _pkcs1(forge: Forge, size: int) -> dict[str, bytes]:
-    digest = forge.spec.digest or ""
+    digest = forge.spec.digest
     hashed = hashlib.new(digest, forge.signed).digest()
     info = _PREFIXES[digest] + hashed
     # Without the NULL of its parameters, two lengths are two less (RFC 8017, appendix A.2.4).
@@ -123,7 +123,7 @@ def _pkcs1(forge: Forge, size: int) -> dict[str, bytes]:
 
 
 def _pss(forge: Forge, size: int) -> dict[str, bytes]:
-    digest = forge.spec.digest or ""
+    digest = forge.spec.digest
     hashed = hashlib.new(digest, forge.signed).digest()
     length = len(hashed)
     bits = forge.key.private.key_size - 1

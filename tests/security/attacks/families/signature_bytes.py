@@ -114,7 +114,7 @@ def _moved(forge: Forge) -> Iterator[Case]:
 
 def _macs(forge: Forge) -> Iterator[Case]:
     """A tag that is shorter, longer, or of another construction under the right secret."""
-    secret, digest, signed = forge.key.private, forge.spec.digest or "", forge.signed
+    secret, digest, signed = forge.key.private, forge.spec.digest, forge.signed
     tag = forge.signature
     constructions = {
         "hash of secret and message": hashlib.new(digest, secret + signed).digest(),

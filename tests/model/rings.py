@@ -1,8 +1,8 @@
 """The ring protocol, as states to search: processes that share a ring by compare-and-swap, on the real pure core.
 
 A process looks at the store now and then, and goes by what it saw last for no longer than `STALE`. Whoever wants a
-change loads the ring, plans, and swaps, which takes no longer than `SWAP`; in between, others do the same. Mints come
-from blocks that the store grants.
+change loads the ring, plans, and swaps, which takes no longer than `SWAP`; in between, others do the same. A process
+that was stopped for longer finds its plan too old, and plans anew. Mints come from blocks that the store grants.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +31,7 @@ class Bounds:
         rotations: How often somebody rotates by hand.
         revocations: How often somebody revokes a version.
         crashes: How often a process forgets everything.
+        stops: For how many seconds processes stand still between planning and swapping, beyond what that may take.
         revisions: How often the ring changes: without time passing it may do so for ever.
     """
 
@@ -39,6 +40,7 @@ class Bounds:
     rotations: int = 0
     revocations: int = 0
     crashes: int = 0
+    stops: int = 0
     revisions: int = 3
 
 
@@ -85,7 +87,7 @@ class State(NamedTuple):
         ring: The stored ring, by its number.
         granted: How many mints of each version the store granted.
         processes: Everybody.
-        left: How often somebody may still rotate by hand, revoke, and crash.
+        left: How often somebody may still rotate by hand, revoke, crash, and be stopped.
         alive: Versions of which there are tokens, and how old the youngest is, in seconds.
     """
 
@@ -94,7 +96,7 @@ class State(NamedTuple):
     ring: int
     granted: tuple[tuple[str, int], ...]
     processes: tuple[Process, ...]
-    left: tuple[int, int, int]
+    left: tuple[int, int, int, int]
     alive: tuple[tuple[str, int], ...]
 
 
@@ -122,13 +124,18 @@ class RingWorld:
     def begin(self) -> State:
         """Nothing is stored, and nobody knows anything."""
         bounds = self._bounds
-        left = (bounds.rotations, bounds.revocations, bounds.crashes)
+        left = (bounds.rotations, bounds.revocations, bounds.crashes, bounds.stops)
         return State(0, 0, 0, (), (Process(),) * bounds.processes, left, ())
 
     def following(self, state: State) -> Iterator[tuple[str, State]]:
         """Every state that can come next, and how."""
-        if state.now < self._bounds.seconds and all(p.planned is None or p.planned[2] < SWAP for p in state.processes):
-            yield "time passes", _later(state)
+        if state.now < self._bounds.seconds:
+            rotations, revocations, crashes, stops = state.left
+            if not any(p.planned is not None and p.planned[2] >= SWAP for p in state.processes):
+                yield "time passes", _later(state)
+            elif stops:
+                stopped = state._replace(left=(rotations, revocations, crashes, stops - 1))
+                yield "time passes, and somebody is stopped", _later(stopped)
         for index, process in enumerate(state.processes):
             if process in state.processes[:index]:
                 continue  # somebody else in the same situation did all of that
@@ -137,7 +144,7 @@ class RingWorld:
                 yield words, following._replace(processes=tuple(sorted(processes, key=Process.order)))
 
     def _steps(self, state: State, process: Process) -> Iterator[Step]:
-        rotations, revocations, crashes = state.left
+        rotations, revocations, crashes, stops = state.left
         if process.planned is not None:
             if state.revision < self._bounds.revisions:
                 yield self._swap(state, process)
@@ -149,18 +156,18 @@ class RingWorld:
             yield from self._wishes(state, process)
             yield from self._mints(state, process)
         if crashes and process != Process():
-            yield "somebody crashes", state._replace(left=(rotations, revocations, crashes - 1)), Process()
+            yield "somebody crashes", state._replace(left=(rotations, revocations, crashes - 1, stops)), Process()
 
     def _wishes(self, state: State, process: Process) -> Iterator[Step]:
-        rotations, revocations, crashes = state.left
+        rotations, revocations, crashes, stops = state.left
         ring = self.rings[process.ring]
         if self._planned(process.ring, state, Wish()) != process.ring:
             yield "somebody wishes for what is due", state, process._replace(wish=Wish())
         if rotations and ring.signer is not None:
-            left = state._replace(left=(rotations - 1, revocations, crashes))
+            left = state._replace(left=(rotations - 1, revocations, crashes, stops))
             yield "somebody wishes to rotate", left, process._replace(wish=Wish(relieve=ring.signer.kid))
         if revocations:
-            left = state._replace(left=(rotations, revocations - 1, crashes))
+            left = state._replace(left=(rotations, revocations - 1, crashes, stops))
             for version in ring.versions:
                 words = f"somebody wishes to revoke {version.kid}"
                 yield words, left, process._replace(wish=Wish(revoke=version.kid))
@@ -175,7 +182,9 @@ class RingWorld:
     def _swap(self, state: State, process: Process) -> Step:
         """Compare and swap; whoever loses loads again."""
         assert process.planned is not None
-        ring, expected, _ = process.planned
+        ring, expected, age = process.planned
+        if self.is_too_old(age):
+            return "somebody finds his plan too old", state, process._replace(planned=None)
         if not self.accepts(state.revision, expected):
             return "somebody loses a swap", state, process._replace(planned=None)
         stored = state._replace(revision=state.revision + 1, ring=ring)
@@ -184,6 +193,10 @@ class RingWorld:
     def accepts(self, revision: int, expected: int) -> bool:
         """Whether the store takes a document that was planned for an earlier revision."""
         return revision == expected
+
+    def is_too_old(self, age: int) -> bool:
+        """Whether nobody writes any more what was planned so many seconds ago."""
+        return age > SWAP
 
     def _mints(self, state: State, process: Process) -> Iterator[Step]:
         signer = self.rings[process.ring].signer

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from math import inf
 from typing import ClassVar
 
 from mintkey.keys import ring as pure
@@ -142,6 +143,25 @@ class ServesForTooLong(Node):
     minds_age: ClassVar[bool] = False
 
 
+class WritesOldPlans(Node):
+    """Goes on with what it planned before it was stopped."""
+
+    plan_lasts: ClassVar[float] = inf
+
+
+class DatesBeforeLooking(Node):
+    """Takes the time before it asks the store, and not when it has the answer."""
+
+    plan_lasts: ClassVar[float] = inf
+    dates_before_looking: ClassVar[bool] = True
+
+
+class ForgetsItsGrants(Node):
+    """Compares counts with those of its last look, and asks for as much as it likes."""
+
+    knows_own_grants: ClassVar[bool] = False
+
+
 DEFECTS: dict[type[Node], str] = {
     HandsOverTooEarly: "no valid token is rejected outside",
     PublishesNothingAhead: "no valid token is rejected outside",
@@ -154,5 +174,8 @@ DEFECTS: dict[type[Node], str] = {
     DropsTooEarly: "no valid token is rejected inside",
     RevokesLater: "revoked keys are refused in time",
     ServesForTooLong: "no valid token is rejected outside",
+    WritesOldPlans: "no valid token is rejected inside",
+    DatesBeforeLooking: "no valid token is rejected inside",
+    ForgetsItsGrants: "no kid over its cap",
 }
 """Each with the promise that it breaks."""

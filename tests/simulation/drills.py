@@ -40,15 +40,24 @@ def drill(rng: Random, offsets: Sequence[float], /, *, partitions: bool) -> tupl
         _unpublished_key,
         _hasty_successor,
         _given_back,
+        _late_plan,
+        _late_plan,
         _lost_revocation,
+        _lost_counts,
     )
     return rng.choice(drills)(_Cast(rng, partitions, ahead, behind))
 
 
 def _event(  # noqa: PLR0917 - a table reads better
-    aim: Aim, spread: float, action: Action, who: float, what: float = 0.0, verifier: float = 1.0
+    aim: Aim,
+    spread: float,
+    action: Action,
+    who: float,
+    what: float = 0.0,
+    verifier: float = 1.0,
+    fault: Fault = Fault.NONE,
 ) -> Event:
-    return Event(aim, spread, action, who, what, verifier, Fault.NONE)
+    return Event(aim, spread, action, who, what, verifier, fault)
 
 
 def _late_token(cast: _Cast) -> tuple[Event, ...]:
@@ -64,6 +73,22 @@ def _late_token(cast: _Cast) -> tuple[Event, ...]:
         _event(Aim.VERIFY_UNTIL, _AFTER, Action.MAINTAIN, dropper, _LATE),
         _event(Aim.AT_ONCE, 0, Action.VERIFY, last, _LATE),
         _event(Aim.AT_ONCE, 0, Action.VERIFY_EVERYWHERE, last, _LATE),
+        _event(Aim.TOKEN_END, 0, Action.VERIFY, last, _LATE),
+    )
+
+
+def _late_plan(cast: _Cast) -> tuple[Event, ...]:
+    """A process is stopped in the middle of a rotation. Another one looks just before that is written, and signs on."""
+    stopped, late, last, where = cast.behind, cast.ahead, cast.behind, cast.rng.random()
+    cut_off = [_event(Aim.AT_ONCE, 0, Action.PARTITION, late)] if cast.partitions else []
+    return (
+        _event(Aim.LATER, 1, Action.MAINTAIN, late),
+        _event(Aim.AT_ONCE, 1, Action.ROTATE, stopped, where, late, Fault.STOPS),
+        *cut_off,
+        _event(Aim.TOLERATED if cast.partitions else Aim.STALE, _BEFORE, Action.MINT, late),
+        *cut_off,
+        _event(Aim.VERIFY_UNTIL, _AFTER, Action.MAINTAIN, late, _LATE),
+        _event(Aim.AT_ONCE, 0, Action.VERIFY, last, _LATE),
         _event(Aim.TOKEN_END, 0, Action.VERIFY, last, _LATE),
     )
 
@@ -123,4 +148,16 @@ def _lost_revocation(cast: _Cast) -> tuple[Event, ...]:
         _event(Aim.AT_ONCE, 0, Action.ROLL_BACK, one),
         _event(Aim.SOON, 1, Action.MAINTAIN, one),
         _event(Aim.SOON, 1, Action.VERIFY_EVERYWHERE, other, _NEWEST),
+    )
+
+
+def _lost_counts(cast: _Cast) -> tuple[Event, ...]:
+    """A process uses much of a version, and the store goes back to where it had counted next to nothing of that."""
+    one = cast.ahead
+    return (
+        _event(Aim.SOON, 0, Action.MINT, one),
+        _event(Aim.AT_ONCE, 0, Action.BACK_UP, one),
+        _event(Aim.AT_ONCE, 0, Action.MINT_MANY, one, cast.rng.uniform(0.3, 1)),
+        _event(Aim.AT_ONCE, 0, Action.ROLL_BACK, one),
+        *(_event(cast.rng.choice((Aim.AT_ONCE, Aim.LATER)), 1, Action.MINT_MANY, one, 0.99) for _ in range(4)),
     )

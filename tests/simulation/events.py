@@ -42,11 +42,12 @@ class Aim(Enum):
 
 
 class Fault(Enum):
-    """What the store does to the one who acts."""
+    """What happens to the one who acts, or what the store does to him."""
 
     NONE = "answers"
     FAILS = "fails"
     LOSES_ANSWERS = "does it, but the answer is lost"
+    STOPS = "answers, and whoever acts is stopped in the middle"
 
 
 class Event(NamedTuple):

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mintkey.keys.base import Algorithm
+from mintkey.keys.jwks import cacheable_for
 from mintkey.keys.ports import KeyMaterial
-from mintkey.keys.ring import Intent, Ring
+from mintkey.keys.ring import Intent, Ring, public_for
 from tests.simulation.schedule import Settings
 from tests.simulation.store import Store, Stored
 
@@ -94,6 +96,8 @@ class Fleet:
         store: The one store.
         fails: Whether the store fails for whoever acts.
         loses_answers: Whether it does what it is asked for, and the answer is lost.
+        stops_in_look: For how many seconds whoever acts next waits for the answer to a look; that happens once.
+        stops_before_swap: For how many seconds whoever acts next is stopped with a change that is planned; likewise.
         race: Called between a look at the store and the change that follows.
         swapped: Told of each change: who, why, the ring before and the ring after.
     """
@@ -104,11 +108,24 @@ class Fleet:
         self.store = Store()
         self.fails = False
         self.loses_answers = False
+        self.stops_in_look = self.stops_before_swap = 0.0
         self.race: Callable[[], None] = lambda: None
         self.swapped: Callable[[Node, Intent, Ring, Ring], None] = lambda _node, _intent, _before, _after: None
         self.compared: tuple[Ring, Ring] | None = None
         self.view: View | None = None
         self._names = 0
+
+    def serve(self, kids: frozenset[str], *, age: float) -> ServedSet:
+        """A JWK Set of these, seen so many seconds ago.
+
+        Raises:
+            UnavailableError: Not even a verifier who keeps nothing could live with a set as old as this.
+        """
+        settings, policy = self.settings, self.settings.policy
+        delay = timedelta(seconds=max(settings.refresh_interval, age) + settings.max_clock_skew)
+        if age > settings.refresh_interval and timedelta(0) < public_for(policy) < delay:
+            raise UnavailableError
+        return ServedSet(kids, cacheable_for(policy, delay=delay).total_seconds())
 
     def new_material(self) -> KeyMaterial:
         """A key with a name of its own."""
@@ -116,3 +133,12 @@ class Fleet:
         return KeyMaterial(
             kid=f"k{self._names}", algorithm="EdDSA", public_jwk={}, handle="private", erase_when_retiring=True
         )
+
+    def answer_look(self) -> None:
+        """Time passes while somebody waits for an answer."""
+        self.now, self.stops_in_look = self.now + self.stops_in_look, 0.0
+
+    def come_to_swap(self) -> None:
+        """Time passes between a plan and the change, and others get in between."""
+        self.now, self.stops_before_swap = self.now + self.stops_before_swap, 0.0
+        self.race()

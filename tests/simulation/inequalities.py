@@ -11,8 +11,13 @@
 (2)  lifetime + leeway + staleness + 2 * max_clock_skew  <=  previous_ttl
 
      A token verifies to its end. Who signs may not know for `staleness` that his key was replaced: `refresh_interval`,
-     or `outage_tolerance` while he is cut off. The skew counts twice: his clock may be ahead of the clock that wrote
-     `verify_until`, and the clock that drops the key from ring and JWK Set ahead of the clock that verifies.
+     or `outage_tolerance` while he is cut off. Nobody can tell him, and nobody can tell the others what he signed: the
+     room has to be there before. Where it is not, a token ends early by what is missing, and nothing else happens. At
+     construction a warning is logged if there is no room at all while cut off; nothing is refused, because the
+     provider does not know the lifetimes, and in many fleets nobody rotates while somebody is cut off.
+     The skew counts twice: his clock may be ahead of the clock that wrote `verify_until`, and the clock that drops the
+     key from ring and JWK Set ahead of the clock that verifies. A change is dated when it is planned; what is older
+     than a second is planned again, so that a process which was stopped in between dates nothing back.
      `max_token_age` checks lifetime + leeway <= previous_ttl only: a token that uses all of that, signed by a process
      that was stale, loses staleness and skew at its very end.
 """

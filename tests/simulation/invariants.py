@@ -20,7 +20,8 @@ After the store forgot something, what nobody holds any more is gone and outside
 * What one process knows goes on: after its next look at the store the ring knows it too, and no revocation is undone.
 * A token of a key that the ring holds, or that this node holds, is accepted, unless the key had been retired already to
   somebody's knowledge when it was signed.
-* A kid signs at most its cap for each time that the counts were forgotten, and once more.
+* A kid signs at most its cap for each time that the counts were forgotten, and once more; for one process it is the
+  cap, whatever the store forgot: a process knows what it was granted itself.
 """
 
 from collections import Counter
@@ -79,6 +80,7 @@ class Account:
     losses: int = 0
     rotations: int = 0
     signed: Counter[str] = field(default_factory=Counter[str])
+    signed_alone: Counter[tuple[str, int, str]] = field(default_factory=Counter[tuple[str, int, str]])
     _facts: dict[str, _Facts] = field(default_factory=dict[str, _Facts])
     _signer: str = ""
 
@@ -122,12 +124,15 @@ class Account:
         facts = self._facts.get(kid)
         return -inf if facts is None or facts.signs_since is None else facts.signs_since
 
-    def signed_by(self, kid: str, count: int) -> None:
+    def signed_by(self, node: Node, kid: str, count: int) -> None:
         """A node signed with a version."""
         self.signed[kid] += count
+        self.signed_alone[node.name, node.life, kid] += count
         cap = self.fleet.settings.policy.max_mints
         if cap is not None and self.signed[kid] > cap * (1 + self.losses):
             self._broken("no kid over its cap", f"{kid} signed {self.signed[kid]} tokens, {cap} are allowed")
+        if cap is not None and (alone := self.signed_alone[node.name, node.life, kid]) > cap:
+            self._broken("no kid over its cap", f"{node.name} signed {alone} tokens with {kid}, {cap} are allowed")
 
     def is_late(self, token: Token) -> bool:
         """Whether its key had been replaced when it was signed; whoever signed it did not know."""

@@ -4,20 +4,18 @@ Follows `mintkey.keys.keeper`, `refresh` and `minting` step by step; `test_engin
 that the engine does behind its callers is done at the end of the event here.
 """
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
 from math import inf
 from typing import ClassVar, TypeVar
 
 from mintkey.keys.blocks import MintBlock, next_size, reservation
-from mintkey.keys.jwks import cacheable_for
 from mintkey.keys.merge import merge
 from mintkey.keys.policy import RotationPolicy
 from mintkey.keys.ports import KeyMaterial
-from mintkey.keys.ring import Edit, Intent, Ring, apply, change_due_at, keys_needed, plan, public_for
+from mintkey.keys.ring import Edit, Intent, Ring, apply, change_due_at, keys_needed, plan
+from tests.simulation.counting import Counts
 from tests.simulation.fleet import Fleet, Key, RefusedError, ServedSet, Snapshot, UnavailableError, View
 from tests.simulation.store import Store, Stored
 
@@ -26,9 +24,8 @@ __all__ = ["Node"]
 T = TypeVar("T")
 
 COOL_DOWN = 1.0
-_TRIES = 16
-_FAR_BEHIND = 64
-_NO_CAP = 2**62
+_PLAN_LASTS = 1.0
+_TRIES, _FAR_BEHIND, _NO_CAP = 16, 64, 2**62
 
 
 class Node:
@@ -42,7 +39,13 @@ class Node:
     merge: Callable[[Ring, Ring, float, RotationPolicy], Ring] = staticmethod(merge)
     change_due_at: Callable[[Ring, RotationPolicy], float] = staticmethod(change_due_at)
     minds_age: ClassVar[bool] = True
-    """Whether a JWK Set is cacheable for as much less as it is older than the refresh interval."""
+    """Whether a JWK Set is cacheable for less if it is older than the refresh interval."""
+    plan_lasts: ClassVar[float] = _PLAN_LASTS
+    """Seconds after which nobody writes any more what was planned."""
+    knows_own_grants: ClassVar[bool] = True
+    """Whether a store that counts less than it granted to this very process has forgotten something."""
+    dates_before_looking: ClassVar[bool] = False
+    """Whether the times of a change are those from before the look that it is planned for."""
 
     def __init__(self, name: str, offset: float, fleet: Fleet) -> None:
         self.name = name
@@ -50,10 +53,12 @@ class Node:
         self.fleet = fleet
         self.policy = fleet.settings.policy
         self.is_cut_off = False
+        self.life = 0
         self.begin()
 
     def begin(self) -> None:
         """Know nothing, as a process that just started."""
+        self.life += 1
         self.snapshot: Snapshot | None = None
         self.failed = False
         self.searched_at = -inf
@@ -64,8 +69,7 @@ class Node:
         self._behind = False
         self._block: MintBlock | None = None
         self._size = 1
-        self._counted_in: Snapshot | None = None
-        self._counted_since: Counter[str] = Counter()
+        self._counts = Counts()
 
     @property
     def now(self) -> float:
@@ -135,12 +139,7 @@ class Node:
         """The JWK Set."""
         snapshot = self._begun()
         kids = frozenset(version.kid for version in snapshot.ring.versions if version.verifies_at(self.now))
-        settings = self.fleet.settings
-        age = max(settings.refresh_interval, self.fleet.now - snapshot.checked_at if self.minds_age else 0.0)
-        delay = timedelta(seconds=age + settings.max_clock_skew)
-        if self.minds_age and age > settings.refresh_interval and timedelta(0) < public_for(self.policy) < delay:
-            raise UnavailableError  # not even a verifier who keeps nothing could live with a set as old as this
-        return ServedSet(kids, cacheable_for(self.policy, delay=delay).total_seconds())
+        return self.fleet.serve(kids, age=self.fleet.now - snapshot.checked_at if self.minds_age else 0.0)
 
     def close(self) -> None:
         """Give back what was not used, and end."""
@@ -235,6 +234,10 @@ class Node:
             self.failed = True
             raise
         self.failed = False
+        if intent is not None:
+            self.fleet.answer_look()
+        if not self.dates_before_looking:
+            now = self.now
         theirs = Ring() if stored is None else stored.ring
         self._compare_counts(stored)
         ring, snapshot = self._joined(stored, theirs, now), None
@@ -247,8 +250,13 @@ class Node:
             intent = replace(intent, relieve=intent.relieve | self._uncountable)
         edits = self.plan(ring, now, self.policy, intent)
         if snapshot is not None and not edits:
+            self._use_up(self._uncountable)
             return snapshot
-        return self._swap(stored, theirs, intent, self._applied(ring, edits), looked_at)
+        after = self._applied(ring, edits)
+        self.fleet.come_to_swap()
+        if self.now - now > self.plan_lasts:
+            return None
+        return self._swap(stored, theirs, intent, after, looked_at)
 
     def _applied(self, ring: Ring, edits: Sequence[Edit]) -> Ring:
         needed = keys_needed(edits)
@@ -260,7 +268,6 @@ class Node:
     def _swap(
         self, stored: Stored | None, theirs: Ring, intent: Intent, after: Ring, looked_at: float
     ) -> Snapshot | None:
-        self.fleet.race()
         expected = 0 if stored is None else stored.revision
 
         def swap(store: Store) -> bool:
@@ -274,10 +281,14 @@ class Node:
         uncountable = self._uncountable
         mints, returned = ({}, {}) if stored is None else (stored.mints, stored.returned)
         snapshot = self._adopt(Stored(after, expected + 1, mints, returned), after, looked_at)
-        for kid in uncountable:
+        self._use_up(uncountable)
+        return snapshot
+
+    def _use_up(self, kids: frozenset[str]) -> None:
+        for kid in kids:
             with suppress(UnavailableError):
                 self._reserve(kid, self.policy.max_mints or 0)
-        return snapshot
+                self._uncountable -= {kid}
 
     def _adopt(self, stored: Stored | None, ring: Ring, looked_at: float) -> Snapshot:
         view = self.fleet.view
@@ -286,7 +297,7 @@ class Node:
         self.snapshot = snapshot = Snapshot(
             view, stored, looked_at, looked_at + self.fleet.settings.refresh_interval / 2
         )
-        self._uncountable &= {snapshot.signing_kid}
+        self._uncountable &= {version.kid for version in ring.versions if version.still_to_retire}
         return snapshot
 
     def _joined(self, stored: Stored | None, theirs: Ring, now: float) -> Ring:
@@ -305,12 +316,8 @@ class Node:
         return theirs
 
     def _compare_counts(self, stored: Stored | None) -> None:
-        known = self.snapshot
-        if self.policy.max_mints is None or known is None or known.stored is None:
-            return
-        kid = known.signing_kid
-        if stored is None or stored.counted(kid) < known.stored.counted(kid):
-            self._uncountable |= {kid}
+        if self.policy.max_mints is not None and self.snapshot is not None:
+            self._uncountable |= self._counts.fallen(self.snapshot, stored, own=self.knows_own_grants)
 
     # --- minting: blocks
 
@@ -327,7 +334,7 @@ class Node:
         for _ in range(_TRIES):
             snapshot = self._known()
             signing = snapshot.signing_kid
-            left = self.policy.max_mints - self._counted(snapshot, signing)
+            left = self.policy.max_mints - self._counts.mints(snapshot, signing)
             granted = self._ask(snapshot, signing, reservation(self._size, waiting=want, left=left))
             if not granted:
                 self._walk(Intent(relieve=frozenset({signing})))
@@ -353,20 +360,20 @@ class Node:
         return self.snapshot
 
     def _ask(self, snapshot: Snapshot, kid: str, want: int) -> int:
+        cap = self.policy.max_mints
+        if cap is not None and self.knows_own_grants:
+            if self._counts.mints(snapshot, kid) >= cap:
+                snapshot = self._walk(None)
+            want = min(want, cap - self._counts.mints(snapshot, kid))
+            if want < 1 or kid in self._uncountable:
+                return 0
         granted = self._reserve(kid, want)
-        if self._counted_in is not snapshot:
-            self._counted_in = snapshot
-            self._counted_since.clear()
-        self._counted_since[kid] += granted
+        self._counts.add(snapshot, kid, granted)
         return granted
 
     def _reserve(self, kid: str, want: int) -> int:
         limit = _NO_CAP if self.policy.max_mints is None else self.policy.max_mints
         return self._ask_store(lambda store: store.reserve(kid, want=want, limit=limit))
-
-    def _counted(self, snapshot: Snapshot, kid: str) -> int:
-        since = self._counted_since[kid] if self._counted_in is snapshot else 0
-        return (0 if snapshot.stored is None else snapshot.stored.mints.get(kid, 0)) + since
 
     def _fill(self, kid: str, granted: int) -> bool:
         before = self._block

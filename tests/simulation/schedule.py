@@ -89,11 +89,13 @@ class Slack:
     Attributes:
         skews: How often (2) allows for the skew of clocks.
         staleness: Whether (2) allows for signers who do not know yet that their key was replaced.
+        cut_off: Whether it allows for that while they are cut off from the store, too.
         short_period: Whether `every` may be so short that (1) cannot hold.
     """
 
     skews: int = 2
     staleness: bool = True
+    cut_off: bool = True
     short_period: bool = False
 
 
@@ -117,7 +119,7 @@ def draw(seed: int, /, *, events: int = 25, slack: Slack = Slack(), losses: bool
         weights |= _WITH_LOSSES
     actions = rng.choices(tuple(weights), tuple(weights.values()), k=events)
     aims = rng.choices(tuple(_AIMS), tuple(_AIMS.values()), k=events)
-    faults = rng.choices(tuple(Fault), (20, 2, 1) if settings.partitions else (1, 0, 0), k=events)
+    faults = rng.choices(tuple(Fault), (20, 2, 1, 2) if settings.partitions else (10, 0, 0, 1), k=events)
     draw_one = rng.random
     drawn = [
         Event(aim, draw_one(), action, draw_one(), draw_one(), draw_one() * 8, fault)
@@ -142,7 +144,7 @@ def _draw_settings(rng: Random, slack: Slack) -> Settings:
     ahead = 0.0 if rng.random() < 0.2 else _round((refresh + skew) * rng.choice((1.01, rng.uniform(1.01, 4))) + 0.01)
     leeway = _round(rng.choice((0.0, rng.uniform(0, 10))))
     lifetime = _round(rng.uniform(1, 60))
-    staleness = (tolerance if partitions else refresh) if slack.staleness else 0.0
+    staleness = (tolerance if partitions and slack.cut_off else refresh) if slack.staleness else 0.0
     spare = 0.0 if on_edge else rng.uniform(0, 60)
     ttl = lifetime + leeway + staleness + slack.skews * skew + spare
     return Settings(

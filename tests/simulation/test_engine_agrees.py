@@ -180,7 +180,7 @@ def fit_for_both(schedule: Schedule) -> Schedule:
     return schedule._replace(
         settings=replace(schedule.settings, policy=replace(policy, max_mints=cap), push=False, merges=True),
         events=tuple(
-            event._replace(rival=1.0, fault=Fault.NONE if event.fault is Fault.NONE else Fault.FAILS)
+            event._replace(rival=1.0, fault=Fault.NONE if event.fault in {Fault.NONE, Fault.STOPS} else Fault.FAILS)
             for event in schedule.events
             if event.action not in left_out
         ),

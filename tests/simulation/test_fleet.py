@@ -46,6 +46,8 @@ def test_a_defect_is_noticed(defect: type[Node], promise: str) -> None:
         ("no valid token is rejected outside", Slack(short_period=True)),
         # (2): previous_ttl leaves no time for who signs without knowing that his key was replaced …
         ("no valid token is rejected inside", Slack(staleness=False)),
+        # … or only for one who can look at the store …
+        ("no valid token is rejected inside", Slack(cut_off=False)),
         # … or none for clocks that differ, or only as much as two of them differ.
         ("no valid token is rejected inside", Slack(skews=0)),
         ("no valid token is rejected inside", Slack(skews=1)),
@@ -53,6 +55,7 @@ def test_a_defect_is_noticed(defect: type[Node], promise: str) -> None:
     ids=[
         "every too short",
         "previous_ttl without staleness",
+        "previous_ttl without outages",
         "previous_ttl without skew",
         "previous_ttl with one skew",
     ],

@@ -95,13 +95,17 @@ class World:
 
     def happen(self, event: Event) -> None:
         """Play one event."""
-        fleet, nodes = self.fleet, self.nodes
+        fleet, nodes, settings = self.fleet, self.nodes, self.settings
         node = nodes[int(event.who * len(nodes))]
         fleet.now = max(fleet.now, self._moment(event, node))
         self._rival = nodes[int(event.rival * len(nodes))] if event.rival < 1 else None
         if self._log is not None:
             self._log(f"{fleet.now:10.3f}  {node.name}: {event.action.value}{self._circumstances(node, event)}")
         fleet.fails, fleet.loses_answers = event.fault is Fault.FAILS, event.fault is Fault.LOSES_ANSWERS
+        if event.fault is Fault.STOPS:
+            # Longer than a plan lasts, and now and then for longer than anybody goes by what he saw.
+            lasting = 1.5 + event.spread * 2 * settings.refresh_interval
+            fleet.stops_in_look, fleet.stops_before_swap = (lasting, 0.0) if event.what < 0.5 else (0.0, lasting)
         before = node.snapshot if self.account.losses else None
         self._actions[event.action](node, event)
         node.flush()
@@ -114,6 +118,7 @@ class World:
         ):
             self.account.goes_on(node, before)
         fleet.fails = fleet.loses_answers = False
+        fleet.stops_in_look = fleet.stops_before_swap = 0.0
         self.tally.events += 1
 
     # --- when
@@ -193,7 +198,7 @@ class World:
             self._signed(node, kid, 1)
 
     def _signed(self, node: Node, kid: str, count: int) -> None:
-        self.account.signed_by(kid, count)
+        self.account.signed_by(node, kid, count)
         self.tally.tokens += count
         doubtful = self.account.losses > 0 and any(self._knows_end(other, kid) for other in self.nodes)
         expires_at = node.now + self.settings.lifetime + self.settings.leeway
@@ -349,7 +354,9 @@ class World:
     def _circumstances(self, node: Node, event: Event) -> str:
         told = chain(
             ["cut off"] if node.is_cut_off else [],
-            [f"the store {event.fault.value}"] if event.fault is not Fault.NONE else [],
+            [event.fault.value if event.fault is Fault.STOPS else f"the store {event.fault.value}"]
+            if event.fault is not Fault.NONE
+            else [],
             [f"{self._rival.name} may get between"] if self._rival is not None else [],
         )
         return "".join(f", {each}" for each in told)

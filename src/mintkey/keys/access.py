@@ -5,6 +5,7 @@ from collections import deque
 from dataclasses import replace
 
 from mintkey.keys.answers import answer_of
+from mintkey.keys.counts import KnownCounts
 from mintkey.keys.document import decode, encode
 from mintkey.keys.document_seal import DocumentSeal
 from mintkey.keys.ports import KeyRingStore, MintReturns, StoredRing
@@ -29,6 +30,10 @@ class RingAccess:
         store: Where the ring lives.
         ring: The ring's name.
         sealer: What authenticates its document; `Plaintext()` or None: nothing does.
+
+    Attributes:
+        ring: The ring's name.
+        counts: What the store counted, as far as this process can tell.
     """
 
     def __init__(self, store: KeyRingStore, ring: str, /, *, sealer: Sealer | Plaintext | None = None) -> None:
@@ -36,6 +41,7 @@ class RingAccess:
         self._seal = DocumentSeal(sealer, ring=ring)
         self._sent: deque[bytes] = deque(maxlen=_REMEMBERED)
         self.ring = ring
+        self.counts: KnownCounts = KnownCounts()
 
     @property
     def is_sealed(self) -> bool:
@@ -94,8 +100,11 @@ class RingAccess:
         Raises:
             KeyProviderError: The store cannot answer (`keys_unavailable`).
         """
+        asked_after = self.counts.looks
         reserving = self._store.reserve(self.ring, kid, want=want, limit=limit)
-        return await answer_of(reserving, task=f"reserve mints of ring {self.ring!r}", deadline=_DEADLINE)
+        granted = await answer_of(reserving, task=f"reserve mints of ring {self.ring!r}", deadline=_DEADLINE)
+        self.counts.add(kid, granted, asked_after=asked_after)
+        return granted
 
     async def give_back(self, kid: str, /, *, count: int) -> bool:
         """Give reserved mints back, once; whether the store does that at all.
@@ -105,8 +114,10 @@ class RingAccess:
         """
         if not isinstance(self._store, MintReturns):
             return False
+        asked_after = self.counts.looks
         giving = self._store.give_back(self.ring, kid, count=count)
         await answer_of(giving, task=f"give mints back to ring {self.ring!r}", deadline=_DEADLINE)
+        self.counts.add(kid, 0, returned=count, asked_after=asked_after)
         return True
 
 

@@ -67,7 +67,8 @@ class RotatingKeyProvider(Resource):
         sealer: Authenticates the ring itself, so that who can write to the store can add or postpone nothing; the one
             of a `SealedCustodian`, if that holds the keys. By default, and with `Plaintext()`, nothing does.
         refresh_interval: How old this process's view of the ring may become.
-        outage_tolerance: How long signing and verifying go on while the store is away.
+        outage_tolerance: How long signing and verifying go on while the store is away. What is signed meanwhile ends
+            early if others replaced the key, unless `previous_ttl` is longer than the token's time by as much.
         max_clock_skew: How far the clocks of processes and verifiers may differ.
 
     Attributes:

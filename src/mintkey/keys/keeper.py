@@ -4,10 +4,13 @@ Every change and every refresh is the same walk: load, join what the store forgo
 compare and swap. Whoever loses that race begins again with what the winner wrote. An older ring never replaces a
 younger one in memory: a walk ends by replacing the very snapshot that it began with, and begins again if that is gone.
 Only another event loop can have replaced it, because each loop walks once at a time.
+
+The times in a ring are those of whoever writes it. They are taken after the look, which may be slow, and what was
+planned is not written once it is old: a process that was stopped in between plans again.
 """
 
 import logging
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -19,6 +22,7 @@ import anyio
 from mintkey.clock import Clock
 from mintkey.errors import KeyProviderError, MintkeyError, Reason
 from mintkey.keys.access import RingAccess
+from mintkey.keys.counts import ever_counted
 from mintkey.keys.keychain import Keychain
 from mintkey.keys.merge import merge
 from mintkey.keys.news import KeyNews
@@ -35,6 +39,9 @@ _logger = logging.getLogger("mintkey.keys")
 
 _TRIES = 16
 """Each lost race means that somebody else changed the ring, so a healthy fleet needs two or three."""
+
+_PLAN_LASTS = 1.0
+"""Seconds after which a plan is too old to be written; making one and sending it takes a few milliseconds."""
 
 _FAR_BEHIND = 64
 """So many revisions later a ring may have forgotten the tombstones of our versions: then nothing of them was lost."""
@@ -59,11 +66,21 @@ class _Try:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What a try began with: what was known and is to be replaced, what the store held, and when it was asked."""
+    """What a try began with.
+
+    Attributes:
+        known: What was known, and is to be replaced.
+        stored: What the store held.
+        asked_at: When it was asked, in monotonic seconds.
+        number: The number of this look, for its counts.
+        least: What it must have counted of each version that may sign, unless it forgot something.
+    """
 
     known: Snapshot | None
     stored: StoredRing | None
-    at: float
+    asked_at: float
+    number: int
+    least: Mapping[str, int]
 
 
 class _OvertakenError(Exception):
@@ -170,6 +187,10 @@ class RingKeeper:
             raise KeyProviderError("the key provider was closed while it was at work")
         return snapshot, signer
 
+    def is_countable(self, kid: str, /) -> bool:
+        """Whether the store can be asked for mints of a version: its count did not go back, as far as is known."""
+        return kid not in self._uncountable
+
     async def _walk(self, intent: Intent | None, edit: Callable[[Ring], Ring] | None = None) -> Change:
         tries = 0
         while tries < _TRIES:
@@ -191,21 +212,17 @@ class RingKeeper:
         )
 
     async def _try(self, intent: Intent | None, edit: Callable[[Ring], Ring] | None) -> _Try:
-        looked_at, now, known = self._clock.monotonic(), self._clock.time(), self.snapshot
         with self._noting_failure():
-            stored = await self._access.load()
-            if self.snapshot is not known:
-                raise _OvertakenError  # nothing can be said of what was loaded: it may be older
-            look = _Look(known, stored, looked_at)
-            self._store_clock.compare(None if stored is None else stored.time, asked_at=now)
+            look = await self._look()
+            stored = look.stored
             theirs = self._read(look)
             self._keychain.check_kind(theirs)
             self._compare_counts(look)
-            ring = self._joined(look, theirs, now)
+            ring = self._joined(look, theirs)
             if ring == theirs:
                 # Known from now on, whatever becomes of a change: a custodian that is away must not hide a revocation.
                 snapshot = await self._prepared(look, stored, ring)
-                if not self._adopt(snapshot, known):
+                if not self._adopt(snapshot, look.known):
                     raise _OvertakenError
                 if intent is None and edit is None and not self._uncountable:
                     return _Try(snapshot=snapshot)
@@ -213,21 +230,37 @@ class RingKeeper:
             else:
                 snapshot = None
                 self._warn_of_loss(look)
+        planned_at = self._clock.time()
         if edit is not None:
             after = edit(ring)
             if snapshot is not None and after == ring and self._access.is_current(stored):
                 return _Try(snapshot=snapshot)
-            return await self._swap(look, theirs, after, ())
+            return await self._swap(look, theirs, after, (), planned_at)
         intent = intent or Intent()
-        edits = plan(ring, now, self._policy, replace(intent, relieve=intent.relieve | self._uncountable))
+        edits = plan(ring, planned_at, self._policy, replace(intent, relieve=intent.relieve | self._uncountable))
         if snapshot is not None and not edits:
+            await self._use_up(self._uncountable)
             return _Try(snapshot=snapshot)
         materials = self._keychain.spares(keys_needed(edits), ring)
         if materials is None:
             return _Try(keys_missing=keys_needed(edits))
-        return await self._swap(look, theirs, apply(ring, edits, materials), materials)
+        return await self._swap(look, theirs, apply(ring, edits, materials), materials, planned_at)
 
-    async def _swap(self, look: _Look, before: Ring, after: Ring, materials: Sequence[KeyMaterial]) -> _Try:
+    async def _look(self) -> _Look:
+        known, asked_at, asked_at_time = self.snapshot, self._clock.monotonic(), self._clock.time()
+        # Before the store is asked: what it grants while it answers may be missing in the answer.
+        least: Mapping[str, int] = {} if known is None else self._access.counts.least(known)
+        stored = await self._access.load()
+        if self.snapshot is not known:
+            raise _OvertakenError  # nothing can be said of what was loaded: it may be older
+        self._store_clock.compare(None if stored is None else stored.time, asked_at=asked_at_time)
+        return _Look(known, stored, asked_at, self._access.counts.looked(), least)
+
+    async def _swap(
+        self, look: _Look, before: Ring, after: Ring, materials: Sequence[KeyMaterial], planned_at: float
+    ) -> _Try:
+        if abs(self._clock.time() - planned_at) > _PLAN_LASTS:
+            return _Try()  # the process was stopped, or its clock was set: as if somebody else had been faster
         with self._keychain.perhaps_used(materials):
             written = await self._access.swap(look.stored, after)
         if written is None:
@@ -242,12 +275,17 @@ class RingKeeper:
             if known is not None and known.stored is not None and known.stored.revision >= written.revision:
                 snapshot = known  # another event loop found there what we wrote, or what came after it
                 break
-        for kid in uncountable:
-            # Processes that did not look yet still sign with it: leave nothing that the store could grant them.
-            with suppress(MintkeyError):
-                await self._access.reserve(kid, want=self._cap, limit=self._cap)
+        await self._use_up(uncountable)
         dropped = tuple(version.material for version in before.versions if after.find(version.kid) is None)
         return _Try(snapshot=snapshot, dropped=dropped)
+
+    async def _use_up(self, kids: frozenset[str]) -> None:
+        """Leave nothing of these that the store could grant: processes that did not look yet still sign with them."""
+        for kid in kids:
+            with suppress(MintkeyError):
+                await self._access.reserve(kid, want=self._cap, limit=self._cap)
+                with self._guard:
+                    self._uncountable -= {kid}
 
     async def _prepared(self, look: _Look, stored: StoredRing | None, ring: Ring) -> Snapshot:
         known = NO_VERIFIERS if look.known is None else look.known.verifiers
@@ -258,8 +296,9 @@ class RingKeeper:
             stored=stored,
             signing_kid="" if signer is None else signer.kid,
             change_due_at=change_due_at(ring, self._policy),
-            checked_at=look.at,
-            fresh_until=look.at + self._fresh_for,
+            checked_at=look.asked_at,
+            fresh_until=look.asked_at + self._fresh_for,
+            look=look.number,
             verifiers=verifiers,
         )
 
@@ -269,8 +308,9 @@ class RingKeeper:
             if self.snapshot is not known:
                 return False
             self.snapshot = snapshot
-            self._uncountable &= {snapshot.signing_kid}
+            self._uncountable &= {version.kid for version in snapshot.ring.versions if version.still_to_retire}
         ring = snapshot.ring
+        self._access.counts.forget(snapshot.look)
         in_use = (v.kid for v in ring.versions if v.still_to_retire or v.material.public_jwk is None)
         self._keychain.close_all_but(frozenset(in_use))
         self.news.compare(None if known is None else known.ring, ring, is_own=self._access.is_own(snapshot.stored))
@@ -282,23 +322,24 @@ class RingKeeper:
             return self._access.read(look.stored)
         return known.ring  # the usual case, every few seconds: nothing to parse and nothing to compare
 
-    def _joined(self, look: _Look, theirs: Ring, now: float) -> Ring:
+    def _joined(self, look: _Look, theirs: Ring) -> Ring:
         known, stored = look.known, look.stored
         if known is None or known.stored is None or theirs is known.ring:
             return theirs
         if stored is not None and stored.revision - known.stored.revision > _FAR_BEHIND:
             return theirs
-        return merge(theirs, known.ring, now, self._policy)
+        return merge(theirs, known.ring, self._clock.time(), self._policy)
 
     def _compare_counts(self, look: _Look) -> None:
         """Notice counts that went back: what they say now could be granted a second time."""
         known, stored = look.known, look.stored
         if not self._cap or known is None or known.stored is None:
             return
-        kid = known.signing_kid
-        if stored is None or _ever_counted(stored, kid) < _ever_counted(known.stored, kid):
-            with self._guard:
-                self._uncountable |= {kid}
+        fallen = {kid for kid, least in look.least.items() if ever_counted(stored, kid) < least}
+        if stored is None:
+            fallen.add(known.signing_kid)  # others may have been granted what is not known here
+        with self._guard:
+            self._uncountable |= fallen
 
     def _warn_of_loss(self, look: _Look) -> None:
         before, stored = None if look.known is None else look.known.stored, look.stored
@@ -325,8 +366,3 @@ class RingKeeper:
 def _written(stored: StoredRing | None) -> tuple[int, bytes] | None:
     """What a compare-and-swap wrote; its seal is good for this revision only."""
     return None if stored is None else (stored.revision, stored.document)
-
-
-def _ever_counted(stored: StoredRing, kid: str) -> int:
-    """All mints that were ever reserved: a number that only goes down where the store forgot something."""
-    return stored.mints.get(kid, 0) + stored.returned.get(kid, 0)

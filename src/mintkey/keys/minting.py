@@ -65,6 +65,7 @@ class MintCounter:
     def __init__(self, workings: RingWorkings, /) -> None:
         self._keeper = workings.keeper
         self._access = workings.access
+        self._counts = workings.access.counts
         self._keychain = workings.keychain
         self._clock = workings.clock
         self._cap = workings.policy.max_mints
@@ -75,8 +76,7 @@ class MintCounter:
         self._callers: PerLoop[_Callers] = PerLoop(_Callers)
         self._on_the_way: Counter[str] = Counter()
         self._tallies: defaultdict[str, _Tally] = defaultdict(_Tally)
-        self._counted_in: Snapshot | None = None
-        self._counted_since: Counter[str] = Counter()
+        self._fills = 0
         self._is_away = False
         self._tried_at = -inf
         self._guard = Lock()  # for all that is counted; held for moments, never over an await
@@ -153,7 +153,7 @@ class MintCounter:
         """
         tally, block = self._tallies.get(kid, _Tally()), self._block
         in_block = block.left if block is not None and block.key.kid == kid else 0
-        return self._counted(snapshot, kid) + tally.owed - tally.unused - in_block
+        return self._counts.mints(snapshot, kid) + tally.owed - tally.unused - in_block
 
     async def rest(self) -> None:
         """Wait a moment for a block that is on its way: until it is here, nobody can tell who counted it already."""
@@ -183,7 +183,6 @@ class MintCounter:
         with suppress(MintkeyError):
             await self.settle()
         with self._guard:
-            self._counted_in = None
             self._tallies.clear()
 
     def _arrive(self) -> None:
@@ -191,6 +190,7 @@ class MintCounter:
         self._loop = asyncio.get_running_loop()
         if self._process != os.getpid():  # a copy, which always has an event loop of its own
             self._guard = Lock()  # another thread may have held it when the copy was made
+            self._counts.begin_in_copy()
             self._process, self._block = os.getpid(), None
             self._tallies.clear()
             self._on_the_way.clear()
@@ -211,9 +211,7 @@ class MintCounter:
     async def _give_back(self, kid: str, tally: _Tally) -> None:
         with self._guard:
             unused, tally.unused = tally.unused, 0  # given back once, whatever the store says: else the cap could break
-        if await self._access.give_back(kid, count=unused):
-            self._count(self._keeper.snapshot, kid, -unused)
-        else:
+        if not await self._access.give_back(kid, count=unused):
             with self._guard:
                 tally.unused += unused
 
@@ -243,8 +241,9 @@ class MintCounter:
     async def _refill(self) -> None:
         self._tried_at = self._clock.monotonic()
         self._size = self._next_size()
-        for _ in range(_TRIES):
-            snapshot, signer = self._keeper.signer()
+        tries = 0
+        while tries < _TRIES:
+            (snapshot, signer), fills = self._keeper.signer(), self._fills
             key = await self._keychain.open(signer.material)
             try:
                 is_filled = await self._has_filled(key, snapshot)
@@ -255,6 +254,8 @@ class MintCounter:
             # What was asked for ahead of need may not be there: what is left of this version comes first.
             if is_filled or not self._needs_more(signer.kid):
                 return
+            if self._fills == fills:  # else callers of another event loop used up what they were granted: that ends
+                tries += 1
         raise KeyProviderError(
             "others used up every new version before this process could sign with it; try again",
             reason=Reason.ROTATION_CONFLICT,
@@ -265,10 +266,8 @@ class MintCounter:
         """Whether the store granted mints, which are in the block now; if not, what stood in the way was dealt with."""
         await self._pay_all()  # what goes back can wait, and must not keep anybody from minting
         kid = snapshot.signing_kid
-        left = None if self._cap is None else self._cap - self._counted(snapshot, kid)
-        want = reservation(self._size, waiting=self._callers.here().waiting, left=left)
         with self._on_its_way(kid):
-            granted = await self._ask(snapshot, kid, want)
+            granted = await self._ask(snapshot, kid, self._wanted(snapshot, kid))
             if granted:
                 return self._fill(key, granted)
         if self._cap is None:
@@ -299,29 +298,25 @@ class MintCounter:
             await anyio.sleep(_PATIENCE / _LOOKS)
         return self._needs_more(kid)
 
-    async def _ask(self, snapshot: Snapshot, kid: str, want: int) -> int:
-        granted = await self._access.reserve(kid, want=want, limit=self._limit)
-        self._count(snapshot, kid, granted)
-        return granted
+    def _wanted(self, snapshot: Snapshot, kid: str) -> int:
+        left = None if self._cap is None else self._cap - self._counts.mints(snapshot, kid)
+        return reservation(self._size, waiting=self._callers.here().waiting, left=left)
 
-    def _count(self, snapshot: Snapshot | None, kid: str, change: int) -> None:
-        """Remember how the store's count changed since the snapshot was made."""
-        with self._guard:
-            if self._counted_in is not snapshot:
-                # Another look at the store: its counts include whatever was granted before.
-                self._counted_in = snapshot
-                self._counted_since.clear()
-            self._counted_since[kid] += change
+    async def _ask(self, snapshot: Snapshot, kid: str, want: int) -> int:
+        """How many mints the store granted; it is not asked for more than the cap leaves, by what is known here."""
+        if self._cap is not None:
+            if self._counts.mints(snapshot, kid) >= self._cap:
+                # Others may have given some back. Or it forgot what it granted, and would grant it a second time.
+                snapshot = await self._keeper.refresh()
+            want = min(want, self._cap - self._counts.mints(snapshot, kid))
+            if want < 1 or not self._keeper.is_countable(kid):
+                return 0
+        return await self._access.reserve(kid, want=want, limit=self._limit)
 
     def _needs_more(self, kid: str) -> bool:
         """Whether somebody waits for a mint, and nothing is left of this version's block."""
         block = self._block
         return bool(self._callers.here().waiting) and (block is None or block.key.kid != kid or not block.left)
-
-    def _counted(self, snapshot: Snapshot, kid: str) -> int:
-        """What the store counts by now, as far as this process can tell."""
-        since = self._counted_since[kid] if self._counted_in is snapshot else 0
-        return snapshot.mints.get(kid, 0) + since
 
     def _fill(self, key: SigningKey, granted: int) -> bool:
         """Put granted mints into the block; False if another version signs by now, so that they are wasted."""
@@ -330,6 +325,7 @@ class MintCounter:
             if signer.kid != key.kid:
                 self._tallies[key.kid].unused += granted
                 return False
+            self._fills += 1
             if before is not None and before.key.kid == key.kid:
                 granted += before.empty()
             elif before is not None:

@@ -57,3 +57,14 @@ def check_settings(
             policy.every,
             refresh_interval + max_clock_skew,
         )
+    if policy.previous_ttl <= outage_tolerance + 2 * max_clock_skew:
+        # Allowed: who has no long outages, or rotates while nobody is cut off, loses nothing by it.
+        _logger.warning(
+            "ring %r: a process that is cut off from its store signs for up to outage_tolerance (%s) with a key that "
+            "others may have replaced, and previous_ttl (%s) leaves no time in which they still accept that key. "
+            "Make previous_ttl longer than outage_tolerance and the longest lifetime together, or outage_tolerance "
+            "shorter",
+            ring,
+            outage_tolerance,
+            policy.previous_ttl,
+        )

@@ -41,6 +41,7 @@ class Snapshot:
         change_due_at: When the ring is to be changed, in seconds since the epoch.
         checked_at: When the store confirmed it, in monotonic seconds.
         fresh_until: Until when nobody needs to look whether it changed, in monotonic seconds.
+        look: The number of the look that its counts are from.
         verifiers: By kid, the versions that verify, unless their time is over by now.
     """
 
@@ -50,6 +51,7 @@ class Snapshot:
     change_due_at: float
     checked_at: float
     fresh_until: float
+    look: int
     verifiers: Mapping[str, Verifier] = field(repr=False)
 
     @property

@@ -1,5 +1,6 @@
 """Counting mints where something comes late, twice, or not at all."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,7 +10,7 @@ import pytest
 from mintkey.errors import KeyProviderError, Reason
 from mintkey.keys.engine import RotatingKeyProvider
 from mintkey.testing.clock import FakeClock
-from tests.support.ring_faults import BY_COUNT, BY_HAND, FaultyRingStore, Start
+from tests.support.ring_faults import BY_COUNT, BY_HAND, FaultyCustodian, FaultyRingStore, Start
 
 SECOND = timedelta(seconds=1)
 
@@ -33,6 +34,33 @@ async def test_others_who_are_always_faster_are_counted(store: FaultyRingStore, 
     with pytest.raises(KeyProviderError) as caught:
         await start(Greedy(store.shared), BY_COUNT).acquire()
     assert (caught.value.reason, caught.value.details) == (Reason.ROTATION_CONFLICT, {"tries": 16})
+
+
+def test_event_loops_of_the_same_process_are_no_others(custodian: FaultyCustodian) -> None:
+    """However often they use up what one of them waits for: each of them wants a number of mints, and this ends."""
+
+    class Unlucky(FaultyRingStore):
+        """Whenever the first loop asks for mints, another one has just taken all that were left."""
+
+        others, loop = 40, asyncio.new_event_loop()
+
+        async def reserve(self, ring: str, kid: str, /, *, want: int, limit: int) -> int:
+            if asyncio.get_running_loop() is self.loop and self.others:
+                self.others -= 1
+                await asyncio.to_thread(asyncio.run, self.take_all())
+            return await super().reserve(ring, kid, want=want, limit=limit)
+
+        async def take_all(self) -> None:
+            assert (await provider.acquire(7)).count == 7
+
+    store = Unlucky()
+    provider = RotatingKeyProvider(store, custodian=custodian, policy=BY_COUNT, clock=FakeClock())
+    try:
+        grant = store.loop.run_until_complete(provider.acquire())
+        assert (grant.count, store.others) == (1, 0)
+        store.loop.run_until_complete(provider.aclose())
+    finally:
+        store.loop.close()
 
 
 async def test_what_is_owed_of_each_version_is_paid(store: FaultyRingStore, start: Start, clock: FakeClock) -> None:

@@ -17,7 +17,7 @@ from mintkey.redis.errors import RedisCallError
 from mintkey.redis.protocol import Reply, pack, unpack
 from mintkey.replay import RedisReplayStore
 from mintkey.replay.redis_fence import RedisFence
-from mintkey.replay.redis_marks import RESERVED, holder_of
+from mintkey.replay.redis_marks import RESERVED, holder_of, is_held_by
 from tests.model.ledger import CLOCK, TOKEN, Ledger, Program
 from tests.model.redis import Command, Server, is_write
 from tests.model.search import Move
@@ -65,8 +65,7 @@ class ClaimWorld:
         store_type: Callable[..., RedisReplayStore] = RedisReplayStore,
     ) -> None:
         self.ledger = Ledger()
-        begins = b"%d" % CLOCK.time()
-        self.server = server_type({_BUCKET.epoch: begins}, self._observe)
+        self.server = server_type({_BUCKET.epoch: _BEGINS}, self._observe)
         replicas = 1 if bounds.fail_overs else 0
         self._processes = [
             _Process(name, partial(program, _store(store_type, replicas=replicas), name, self.ledger))
@@ -109,7 +108,7 @@ class ClaimWorld:
         held = self.server.data.get(_MARK, b"")
         # A lease is longer than a server takes from one command of a batch to the next.
         begun = {holder_of(process.name) for process in self._processes if process.attempt and process.attempt.is_begun}
-        return held[:1] == RESERVED and held[1:] not in begun
+        return held[:1] == RESERVED and not any(is_held_by(held, holder) for holder in begun)
 
     def _add_moves_of(self, process: "_Process", attempt: "_Attempt", moves: list[Move]) -> None:
         if attempt.is_stranded:
@@ -173,7 +172,7 @@ class ClaimWorld:
 
     def _observe(self, key: bytes, value: bytes) -> None:
         if key == _MARK:
-            self.ledger.written.add(value)
+            self.ledger.write(value, remembers=self.server.data.get(_BUCKET.epoch) == _BEGINS)
 
 
 @dataclass
@@ -314,7 +313,15 @@ class _Client(Client):
 
     async def answers(self, calls: Any, /) -> list[Call]:
         # The epoch of the token's own bucket; those of the others decide nothing here.
-        return [await self.link.answer(bucket, call) for bucket, call in calls if bucket == _BUCKET.number]
+        return [
+            await self.link.answer(bucket, call) if bucket == _BUCKET.number else _begun(call) for bucket, call in calls
+        ]
+
+
+def _begun(call: Call) -> Call:
+    """A call that begins the memory of a bucket which nobody comes to."""
+    call.replies, call.clean = (b"OK", _BEGINS), True
+    return call
 
 
 @cache
@@ -334,8 +341,9 @@ def _store(store_type: Callable[..., RedisReplayStore], *, replicas: int) -> Any
     store, client = map(_like, _parts(store_type, replicas))
     store._link = client.link = _Link()
     store._client, store._fence = client, RedisFence(client, store._keys, CLOCK, enabled=True)
-    store._fence.is_open = True
+    store._fence.is_open = store._fence.reaches(_BUCKET, CLOCK.now(), _BEGINS)  # as opening it would have it read
     return store
 
 
+_BEGINS = b"%d" % CLOCK.time()
 _BUCKET, _MARK = RedisReplayStore("redis://model")._keys.mark(TOKEN)

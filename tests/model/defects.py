@@ -2,16 +2,18 @@
 
 from datetime import datetime, timedelta
 
+from mintkey.redis.buckets import Bucket
 from mintkey.redis.calls import Call
 from mintkey.redis.errors import RedisCallError
 from mintkey.redis.protocol import Reply
-from mintkey.replay import ClaimOutcome, RedisReplayStore
+from mintkey.replay import ClaimOutcome, ClaimStatus, RedisReplayStore
 from mintkey.replay.redis_errors import public_error
-from mintkey.replay.redis_marks import RESERVED, SPENT, holder_of, outcome_of, pack_claim
+from mintkey.replay.redis_marks import RESERVED, SPENT, holder_of, outcome_of, pack_claim, status_of
 from tests.model.redis import Command, Server
 
 __all__ = [
     "AsksOnce",
+    "BelievesEveryMark",
     "CommitsOverAnything",
     "NeedsNoReplica",
     "OverwritesOnClaim",
@@ -19,6 +21,7 @@ __all__ = [
     "RevokesOnlyWhatIsThere",
     "TrustsAnEmptyServer",
     "TrustsSetNX",
+    "WritesForWhatIsOld",
 ]
 
 
@@ -34,15 +37,15 @@ class OverwritesOnClaim(Server):
 class CommitsOverAnything(Server):
     """A commit does not look whose reservation it is."""
 
-    def commit(self, key: bytes, holder: bytes, life: bytes) -> Reply:
+    def commit(self, key: bytes, holder: bytes, tag: bytes, life: bytes) -> Reply:
         self.data.pop(key, None)
-        return super().commit(key, holder, life)
+        return super().commit(key, holder, tag, life)
 
 
 class ReleasesAnything(Server):
     """A release does not look at what it removes."""
 
-    def take_back(self, key: bytes, _value: bytes) -> Reply:
+    def take_back(self, key: bytes, _begin: bytes) -> Reply:
         return 1 if self.data.pop(key, None) else -1
 
 
@@ -60,7 +63,7 @@ class _Claims(RedisReplayStore):
         self, key: str, /, *, owner: str, issued_at: datetime, expires_at: datetime, lease: timedelta | None = None
     ) -> ClaimOutcome:
         bucket, mark = self._keys.mark(key)
-        value = (SPENT if lease is None else RESERVED) + holder_of(owner)
+        value = (SPENT if lease is None else RESERVED) + holder_of(owner) + self._fence.tag(bucket)
         claim = Call(pack_claim(mark, value, 1000), 2, bucket.epoch, self._client.pulse(bucket))
         try:
             claim = await self._link.answer(bucket.number, claim)
@@ -103,3 +106,17 @@ class NeedsNoReplica(_Claims):
         if epoch is None or held is None:
             return ClaimOutcome.UNPROVABLE
         return ClaimOutcome.ACCEPTED if held == value else outcome_of(held)
+
+
+class BelievesEveryMark(RedisReplayStore):
+    """A mark is a use, whatever memory it was written into."""
+
+    async def _status(self, bucket: Bucket, held: Reply, call: Call, issued_at: datetime) -> ClaimStatus:
+        return await super()._status(bucket, held, call, issued_at) if held is None else status_of(held)
+
+
+class WritesForWhatIsOld(RedisReplayStore):
+    """A claim writes although it is known that the server does not remember the time of the token."""
+
+    async def _look_at(self, bucket: Bucket, mark: bytes, issued_at: datetime) -> tuple[ClaimStatus, float]:
+        return ClaimStatus.UNUSED, 0.0

@@ -7,7 +7,7 @@ from typing import Any
 
 from mintkey.errors import ReplayStoreError
 from mintkey.replay import ClaimOutcome, RedisReplayStore
-from mintkey.replay.redis_marks import RESERVED, SPENT, holder_of
+from mintkey.replay.redis_marks import RESERVED, SPENT, holder_of, is_held_by
 from mintkey.testing import FakeClock
 
 __all__ = ["CLOCK", "TOKEN", "Ledger", "Program", "redeem", "redeem_in_vain", "revoke", "spend", "spend_twice"]
@@ -24,20 +24,32 @@ class Ledger:
     """Who was granted what, and what was executed so far. Its methods are the invariants.
 
     Attributes:
-        written: Every value that the mark ever had.
+        written: Every value of the mark that anybody could be told of: see `write`.
         grants: Owners for whom the token was spent, as they were told.
+        reservations: Owners for whom it was reserved, as they were told.
         is_revoked: A revocation returned.
         was_forgetful: The server lost something.
     """
 
     written: set[bytes] = field(default_factory=set)
     grants: set[str] = field(default_factory=set)
+    reservations: set[str] = field(default_factory=set)
     is_revoked: bool = False
     was_forgetful: bool = False
 
     def state(self) -> Hashable:
         """All of it."""
-        return frozenset(self.written), frozenset(self.grants), self.is_revoked, self.was_forgetful
+        owners = frozenset(self.grants), frozenset(self.reservations)
+        return frozenset(self.written), owners, self.is_revoked, self.was_forgetful
+
+    def write(self, value: bytes, *, remembers: bool) -> None:
+        """The mark was written.
+
+        A server that lost its memory lets nobody in: a claim that does not know it yet writes a mark which is worth
+        nothing, and who comes after it is not to be told of a use.
+        """
+        if remembers or value == b"x" or any(is_held_by(value, holder_of(owner)) for owner in self.reservations):
+            self.written.add(value)
 
     def grant(self, owner: str) -> None:
         """The token was spent for an owner."""
@@ -52,7 +64,7 @@ class Ledger:
         match outcome:
             case ClaimOutcome.SPENT | ClaimOutcome.RESERVED:
                 # One who reserves it in order to spend it is on his way to a use: either is somebody else's doing.
-                others = {value for value in self.written if value[1:] != holder_of(owner) and value != b"x"}
+                others = {value for value in self.written if not is_held_by(value, holder_of(owner)) and value != b"x"}
                 kinds = {SPENT} if outcome is ClaimOutcome.SPENT else {RESERVED}
                 assert {value[:1] for value in others} >= kinds, f"a first use was called {outcome.value}"
             case ClaimOutcome.REVOKED:
@@ -116,6 +128,7 @@ async def _reserve(store: RedisReplayStore, owner: str, ledger: Ledger) -> bool:
         return False
     if outcome is ClaimOutcome.ACCEPTED:
         assert not revoked_before, "reserved after it was revoked"
+        ledger.reservations.add(owner)
         return True
     ledger.refuse(owner, outcome, revoked_before=revoked_before)
     return False

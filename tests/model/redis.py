@@ -46,22 +46,21 @@ class Server:
             case _:
                 raise NotImplementedError(command[0])
 
-    def commit(self, key: bytes, holder: bytes, _life: bytes) -> Reply:
+    def commit(self, key: bytes, holder: bytes, tag: bytes, _life: bytes) -> Reply:
         """Spend what this holder reserved, or what nobody holds."""
         held = self.data.get(key)
-        if held == b"s" + holder:
-            return 1
-        if held is not None and held != b"r" + holder:
+        if held is not None and held[1 : 1 + len(holder)] != holder:
             return held
-        self._set(key, b"s" + holder)
+        if held is None or held[:1] != b"s":
+            self._set(key, b"s" + holder + tag)
         return 1
 
-    def take_back(self, key: bytes, value: bytes) -> Reply:
-        """Remove a mark that holds exactly this."""
+    def take_back(self, key: bytes, begin: bytes) -> Reply:
+        """Remove a mark that begins with this."""
         held = self.data.get(key)
         if held is None:
             return -1
-        if held != value:
+        if not held.startswith(begin):
             return 0
         del self.data[key]
         return 1

@@ -22,8 +22,11 @@ SCENARIOS: Mapping[str, tuple[Mapping[str, Program], Bounds]] = {
     "one revokes, two spend": ({"a": spend, "b": spend, "r": revoke}, Bounds(delays=1 + _MORE)),
     "one revokes, one redeems": ({"a": redeem, "r": revoke}, Bounds(delays=1 + _MORE, leases_end=1)),
     "memory is lost, two spend": ({"a": spend, "b": spend}, Bounds(delays=_MORE, losses=1)),
+    "memory is lost, one asks again": ({"a": spend_twice, "b": spend}, Bounds(losses=1)),
     "memory is lost, one redeems": ({"a": redeem, "b": spend}, Bounds(delays=_MORE, losses=1)),
     "memory is lost, one revokes": ({"a": spend, "r": revoke}, Bounds(delays=1 + _MORE, losses=1)),
     "a replica takes over, two spend": ({"a": spend, "b": spend}, Bounds(delays=1 + _MORE, fail_overs=1)),
     "a replica takes over, one redeems": ({"a": redeem, "b": spend}, Bounds(delays=_MORE, fail_overs=1)),
 }
+if _MORE:
+    SCENARIOS = {**SCENARIOS, "memory is lost, three spend": ({"a": spend, "b": spend, "c": spend}, Bounds(losses=1))}

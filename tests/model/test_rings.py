@@ -19,12 +19,14 @@ SCENARIOS = {
     "by hand": Bounds(seconds=3, rotations=1, revisions=2),
     "an emergency": Bounds(seconds=3, revocations=1, revisions=2),
     "a crash": Bounds(seconds=3, crashes=1, revisions=2),
+    "a stop": Bounds(seconds=4, stops=2, revisions=2),
     "three processes": Bounds(processes=3, seconds=2, revisions=2),
 }
 LARGE = {
     "time alone": Bounds(seconds=5, revisions=3),
     "by hand and a crash": Bounds(seconds=4, rotations=1, crashes=1, revisions=2),
     "an emergency and a crash": Bounds(seconds=4, revocations=1, crashes=1, revisions=2),
+    "by hand and a stop": Bounds(seconds=4, rotations=1, stops=2, revisions=2),
     "three processes": Bounds(processes=3, seconds=3, revisions=2),
 }
 if os.environ.get("MINTKEY_MODEL") == "large":
@@ -40,6 +42,7 @@ def test_every_promise_is_kept(scenario: str) -> None:
     assert ("somebody wishes to rotate" in steps) == bool(bounds.rotations)
     assert ("somebody wishes to revoke" in steps) == bool(bounds.revocations)
     assert ("somebody crashes" in steps) == bool(bounds.crashes)
+    assert ("somebody finds his plan too old" in steps) == bool(bounds.stops)
     assert {"somebody signs with", "somebody reserves", "somebody is at the cap"} <= set(steps)
 
 
@@ -55,6 +58,13 @@ class GrantsForEver(RingWorld):
 
     def grants(self, granted: int) -> bool:
         return True
+
+
+class WritesOldPlans(RingWorld):
+    """Whoever was stopped goes on where he was."""
+
+    def is_too_old(self, age: int) -> bool:
+        return False
 
 
 class ForgetsStaleness(RingWorld):
@@ -128,6 +138,7 @@ class DropsEarly(RingWorld):
     [
         (TakesAnySwap, Bounds(seconds=2), "vanished|at another time"),
         (GrantsForEver, Bounds(seconds=2), "3 mints of"),
+        (WritesOldPlans, Bounds(seconds=3, stops=2), "has no key"),
         (ForgetsStaleness, Bounds(seconds=4), "verifies no more|is gone"),
         (PublishesLate, Bounds(seconds=3), "has no key"),
         (LeavesNoSuccessor, Bounds(seconds=2), "no successor stands ready"),

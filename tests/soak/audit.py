@@ -149,6 +149,7 @@ class _Causes:
         self._losses = books.losses
         self._uses = books.by_token("verify", "redeem")
         self._revoked = _earliest(books.of_kind("revoke"), "token")
+        self._being_revoked = {call.token: call.ended for call in sorted(books.of_kind("revoke"), key=_end)}
         self._keys_revoked = _earliest(books.of_kind("revoke key"), "kid")
 
     def rightly(self, call: Call, token: Minted) -> bool:
@@ -180,14 +181,22 @@ class _Causes:
         return is_true
 
     def _is_used_by_another(self, call: Call) -> bool:
-        # In Redis a claim that turns out to be unprovable takes its mark back, and others may have seen it meanwhile.
+        # Who spends, does not hear of it and asks again may hear of a revocation that came in between.
         return any(
-            (one.may_have_spent or one.outcome == Reason.REPLAY_UNPROVABLE) and one.began < call.ended
+            one.began < call.ended
+            and (
+                one.may_have_spent
+                or (one.outcome == Reason.REVOKED and one.began < self._being_revoked.get(one.token, -inf))
+            )
             for one in self._others(call)
         )
 
     def _others(self, call: Call) -> list[Call]:
         return [one for one in self._uses.get(call.token, ()) if one is not call]
+
+
+def _end(call: Call) -> float:
+    return call.ended
 
 
 def _earliest(calls: list[Call], what: str) -> dict[str, float]:

@@ -85,6 +85,12 @@ IN_ORDER: dict[str, list[Story]] = {
     ],
     "expired": [minted(), call("verify", EXP - 1, EXP + 0.1, "expired")],
     "revoked": [minted(), call("revoke", 101, 103, "good"), call("verify", 102, 102.5, "revoked")],
+    "spent unheard, revoked, and told of that": [
+        minted(),
+        call("revoke", 101, 103, "good"),
+        call("verify", 102, 105, "revoked"),
+        call("peek", 102.5, 102.7, "replayed"),
+    ],
     "granted while it was being revoked": [minted(), call("revoke", 101, 103, "good"), call("verify", 102, 104)],
     "its key revoked": [
         minted(),
@@ -141,6 +147,24 @@ BROKEN: dict[str, list[tuple[str, list[Story]]]] = {
         (
             "a replay of what was given back",
             [minted(), call("redeem", 101, 102, "given back"), call("verify", 103, 104, "replayed")],
+        ),
+        (
+            "who was told of a revocation long over",
+            [
+                minted(),
+                call("revoke", 101, 102, "good"),
+                call("verify", 103, 105, "revoked"),
+                call("peek", 104, 105, "replayed"),
+            ],
+        ),
+        (
+            "forgotten by another",
+            [
+                minted(),
+                call("loss", 101, 102, "good"),
+                call("verify", 103, 105, "replay_unprovable"),
+                call("peek", 104, 105, "replayed"),
+            ],
         ),
         ("a replay before its cause", [minted(), call("verify", 101, 102, "replayed"), call("verify", 103, 104)]),
         ("too early", [minted(), call("verify", 101, 102, "expired")]),

@@ -10,6 +10,8 @@ GET epoch                        since when the server remembers
 
 `SET … NX` alone cannot tell a replay from a first use whose answer was lost on the way; the owner can. So every call
 here may be sent again, on another connection, until its deadline.
+
+A token from before the time that the server is known to remember is looked for first, and nothing is written for it.
 """
 
 from collections.abc import Mapping
@@ -25,14 +27,14 @@ from mintkey.redis.buckets import Bucket
 from mintkey.redis.calls import Call
 from mintkey.redis.client import Client
 from mintkey.redis.errors import RedisCallError
-from mintkey.redis.protocol import Argument, pack
+from mintkey.redis.protocol import Argument, Reply, pack
 from mintkey.redis.scripts import Script
 from mintkey.replay.base import ClaimOutcome, ClaimStatus, Look, StoredFamily
 from mintkey.replay.marks import life, microseconds
 from mintkey.replay.redis_errors import PUBLIC_ERRORS, PUBLIC_ERRORS_OF_LOOKING, public_error
 from mintkey.replay.redis_fence import RedisFence
 from mintkey.replay.redis_keys import Keys
-from mintkey.replay.redis_marks import RESERVED, SPENT, holder_of, outcome_of, pack_claim, status_of
+from mintkey.replay.redis_marks import RESERVED, SPENT, holder_of, is_held_by, outcome_of, pack_claim, status_of
 from mintkey.replay.redis_scripts import COMMIT, CUT_OFF, REVOKE, SWAP, TAKE_BACK
 
 __all__ = ["RedisReplayStore"]
@@ -97,33 +99,36 @@ class RedisReplayStore(Resource):
                 did not arrive (`replay_outcome_unknown`). Nobody got in.
         """
         bucket, mark = self._keys.mark(key)
-        holder, fence = holder_of(owner), self._fence
+        holder, fence, deadline = holder_of(owner), self._fence, 0.0
         if lease is None:
-            value, life_ms = SPENT + holder, self._milliseconds(expires_at)
+            kind, life_ms = SPENT, self._milliseconds(expires_at)
         else:
-            value, life_ms = RESERVED + holder, max(1, int(lease.total_seconds() * 1000))
-        claim = Call(pack_claim(mark, value, life_ms), 2, fence.key_to_read(bucket), self._client.pulse(bucket))
+            kind, life_ms = RESERVED, max(1, int(lease.total_seconds() * 1000))
         try:
             if not fence.is_open:
                 await fence.open()
+            if not fence.reached(bucket, issued_at):
+                with PUBLIC_ERRORS_OF_LOOKING:  # nothing was written
+                    status, deadline = await self._look_at(bucket, mark, issued_at)
+                if status is not ClaimStatus.UNUSED:
+                    return ClaimOutcome(status)
+            value = kind + holder + fence.tag(bucket)
+            claim = Call(pack_claim(mark, value, life_ms), 2, fence.key_to_read(bucket), self._client.pulse(bucket))
+            claim.deadline = deadline
             # Not by way of the client: every claim comes by here, and each step costs.
             claim = await self._link.answer(bucket.number, claim)
             claim.raise_error_reply()
             created, held = claim.replies
-            while created is None and held is None and fence.reaches(issued_at, claim.read):
+            while created is None and held is None and fence.reaches(bucket, issued_at, claim.read):
                 # Somebody's reservation ended between the two commands. Nothing was forgotten, and nobody has it now.
                 claim = await self._link.answer(bucket.number, claim.again())
                 claim.raise_error_reply()
                 created, held = claim.replies
-            is_ours = held == value or held in (SPENT + holder, RESERVED + holder)
-            if not is_ours and held is not None:
-                return outcome_of(held)
+            if held != value and held is not None and not is_held_by(held, holder):
+                return ClaimOutcome(await self._status(bucket, held, claim, issued_at))
             # Ours, or nothing at all: a mark that vanished at once is no proof either.
-            if not is_ours or not fence.reaches(issued_at, claim.read):
-                if created is not None or claim.in_doubt:
-                    await self._forget(bucket, mark, value, deadline=claim.deadline)
-                await fence.mend(claim.read, deadline=claim.deadline)
-                return ClaimOutcome.UNPROVABLE
+            if held is None or not fence.reaches(bucket, issued_at, claim.read):
+                return await self._withdrawn(bucket, mark, kind + holder, claim)
             self._client.require_replicas(claim)
             if held != value and lease is None:
                 return await self._spend_own(bucket, mark, holder, life_ms, deadline=claim.deadline)
@@ -156,8 +161,8 @@ class RedisReplayStore(Resource):
         """What a claim would meet, without claiming. Raises as `claim` does."""
         bucket, mark = self._keys.mark(key)
         with PUBLIC_ERRORS_OF_LOOKING:
-            call = await self._send(bucket, Call(pack("GET", mark), 1, self._fence.key_to_read(bucket)))
-            return await self._status(call, issued_at)
+            status, _ = await self._look_at(bucket, mark, issued_at)
+        return status
 
     async def cut_off(self, key: str, /, *, before: datetime, expires_at: datetime) -> None:
         """Refuse what was issued before an instant; see `RevocationStore.cut_off`. Raises as `claim` does."""
@@ -187,7 +192,8 @@ class RedisReplayStore(Resource):
             of_token, of_subject = await self._client.answers(asked)
             of_token.raise_error_reply()
             of_subject.raise_error_reply()
-            return Look(await self._status(of_token, issued_at), _moment(of_subject))
+            (held,) = of_token.replies
+            return Look(await self._status(bucket, held, of_token, issued_at), _moment(of_subject))
 
     async def family(self, key: str, /, *, issued_at: datetime) -> StoredFamily:
         """The family as it is; see `FamilyStore.family`. Raises as `claim` does."""
@@ -195,7 +201,7 @@ class RedisReplayStore(Resource):
         with PUBLIC_ERRORS_OF_LOOKING:
             call = await self._send(bucket, Call(pack("GET", name), 1, self._fence.key_to_read(bucket)))
             (held,) = call.replies
-            provable = await self._fence.proves(issued_at, call.read)
+            provable = await self._fence.is_provable(bucket, issued_at, call.read)
         return StoredFamily(held if isinstance(held, bytes) else None, provable)
 
     async def swap_family(self, key: str, /, *, expected: bytes | None, document: bytes, expires_at: datetime) -> bool:
@@ -232,12 +238,20 @@ class RedisReplayStore(Resource):
 
     # How the calls above talk to the server
 
-    async def _status(self, call: Call, issued_at: datetime) -> ClaimStatus:
-        """What the answer to a `GET` of a mark means."""
+    async def _look_at(self, bucket: Bucket, mark: bytes, issued_at: datetime) -> tuple[ClaimStatus, float]:
+        """What a look at a mark shows, and the deadline of a call that goes on from there."""
+        call = await self._send(bucket, Call(pack("GET", mark), 1, self._fence.key_to_read(bucket)))
         (held,) = call.replies
+        return await self._status(bucket, held, call, issued_at), call.deadline
+
+    async def _status(self, bucket: Bucket, held: Reply, call: Call, issued_at: datetime) -> ClaimStatus:
+        """What somebody else's mark means, or none, to who read the beginning of memory behind it."""
         if held is not None:
-            return status_of(held)
-        return ClaimStatus.UNUSED if await self._fence.proves(issued_at, call.read) else ClaimStatus.UNPROVABLE
+            status = status_of(held)
+            if self._fence.proves(bucket, issued_at, held, call.read):
+                return status
+        is_provable = await self._fence.is_provable(bucket, issued_at, call.read, deadline=call.deadline)
+        return ClaimStatus.UNUSED if is_provable else ClaimStatus.UNPROVABLE
 
     async def _send(self, bucket: Bucket, call: Call) -> Call:
         """The answered call, none of whose replies is an error."""
@@ -257,13 +271,19 @@ class RedisReplayStore(Resource):
         self, bucket: Bucket, mark: bytes, holder: bytes, life_ms: int, *, deadline: float = 0.0
     ) -> ClaimOutcome:
         """Spend what this owner reserved, or what nobody holds any more; else who has it."""
-        (reply,) = (await self._run(COMMIT, bucket, mark, holder, life_ms, deadline=deadline)).replies
+        if not self._fence.is_open:
+            await self._fence.open()
+        call = await self._run(COMMIT, bucket, mark, holder, self._fence.tag(bucket), life_ms, deadline=deadline)
+        (reply,) = call.replies
         return ClaimOutcome.ACCEPTED if reply == 1 else outcome_of(reply)
 
-    async def _forget(self, bucket: Bucket, mark: bytes, value: bytes, *, deadline: float) -> None:
-        """Take back the mark of a claim that was not granted: the next one must not be told of a use."""
-        with suppress(RedisCallError):  # refused either way
-            await self._run(TAKE_BACK, bucket, mark, value, deadline=deadline)
+    async def _withdrawn(self, bucket: Bucket, mark: bytes, begin: bytes, claim: Call) -> ClaimOutcome:
+        """The outcome of a claim that proves nothing, whose mark, if there is one, is taken back by how it begins."""
+        if claim.replies[0] is not None or claim.in_doubt:
+            with suppress(RedisCallError):  # refused either way, and its tag says that nobody was granted anything
+                await self._run(TAKE_BACK, bucket, mark, begin, deadline=claim.deadline)
+        await self._fence.mend(claim.read, deadline=claim.deadline)
+        return ClaimOutcome.UNPROVABLE
 
     def _milliseconds(self, expires_at: datetime) -> int:
         return int(life(expires_at, self._clock.time()) * 1000)

@@ -9,20 +9,20 @@ __all__ = ["COMMIT", "CUT_OFF", "REVOKE", "SWAP", "TAKE_BACK"]
 
 COMMIT = Script("""
 local held = redis.call('GET', KEYS[1])
-if held == 's' .. ARGV[1] then return 1 end
-if held and held ~= 'r' .. ARGV[1] then return held end
-redis.call('SET', KEYS[1], 's' .. ARGV[1], 'PX', ARGV[2])
+if held and string.sub(held, 2, #ARGV[1] + 1) ~= ARGV[1] then return held end
+if held and string.sub(held, 1, 1) == 's' then return 1 end
+redis.call('SET', KEYS[1], 's' .. ARGV[1] .. ARGV[2], 'PX', ARGV[3])
 return 1
 """)
-"""Mark, owner, milliseconds → 1, or the value that somebody else put there."""
+"""Mark, owner, tag, milliseconds → 1, or the value that somebody else put there."""
 
 TAKE_BACK = Script("""
 local held = redis.call('GET', KEYS[1])
 if not held then return -1 end
-if held ~= ARGV[1] then return 0 end
+if string.sub(held, 1, #ARGV[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])
 """)
-"""Mark, value → 1: removed, 0: it has another value, -1: there is none."""
+"""Mark, what its value begins with → 1: removed, 0: it has another value, -1: there is none."""
 
 REVOKE = Script("""
 local life = math.max(redis.call('PTTL', KEYS[1]), tonumber(ARGV[1]))

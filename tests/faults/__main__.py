@@ -8,9 +8,8 @@ from functools import partial
 
 from tests.faults import postgresql_states, redis_states
 from tests.faults.ground import Fate, redis_stores, sql_stores
-from tests.faults.matrix import ON_THE_WAY
 from tests.faults.paths import PATHS
-from tests.faults.plays import over_postgresql, over_redis, while_in_state
+from tests.faults.plays import LONG, over_postgresql, over_redis, while_in_state
 from tests.faults.wire import Mishap
 from tests.support.postgres import PostgresDatabase, running_postgres
 from tests.support.servers import RedisServer, running
@@ -41,7 +40,8 @@ def _redis_is(server: RedisServer, state: str) -> Play:
     async def play(name: str) -> list[Fate]:
         being_so, may_be = redis_states.STATES[state]
         connect = partial(redis_stores, server.url)
-        return [await while_in_state("redis", connect, name, being_so(server), may_be, patience=0.4)]
+        patience = 0.4 if state in redis_states.WAITED_OUT else LONG
+        return [await while_in_state("redis", connect, name, being_so(server), may_be, patience=patience)]
 
     return play
 
@@ -50,7 +50,8 @@ def _postgresql_is(database: PostgresDatabase, state: str) -> Play:
     async def play(name: str) -> list[Fate]:
         being_so, may_be = postgresql_states.STATES[state]
         connect = partial(sql_stores, database.url)
-        return [await while_in_state("postgresql", connect, name, being_so(database), may_be, patience=0.7)]
+        patience = 0.7 if state in postgresql_states.WAITED_OUT else LONG
+        return [await while_in_state("postgresql", connect, name, being_so(database), may_be, patience=patience)]
 
     return play
 
@@ -72,12 +73,12 @@ async def _print(backend: str, plays: Iterable[tuple[str, Play]]) -> None:
 
 async def _main() -> None:
     with running("valkey", *redis_states.keeping) as server:
-        plays = [(str(mishap), _on_the_way_to_redis(server, mishap)) for mishap in ON_THE_WAY["redis"]]
+        plays = [(str(mishap), _on_the_way_to_redis(server, mishap)) for mishap in Mishap]
         plays += [(state, _redis_is(server, state)) for state in redis_states.STATES]
         await _print("redis", plays)
     with running_postgres() as postgres:
         database = PostgresDatabase(postgres, postgres.create())
-        plays = [(str(mishap), _on_the_way_to_postgresql(database, mishap)) for mishap in ON_THE_WAY["postgresql"]]
+        plays = [(str(mishap), _on_the_way_to_postgresql(database, mishap)) for mishap in Mishap]
         plays += [(state, _postgresql_is(database, state)) for state in postgresql_states.STATES]
         await _print("postgresql", plays)
 

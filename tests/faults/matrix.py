@@ -1,32 +1,37 @@
 """Which fate is allowed to which call, whatever goes wrong."""
 
 import os
-from itertools import product
+from collections.abc import Iterable
+from itertools import cycle, product
+from typing import TypeVar
 
 from tests.faults.ground import Fate
 from tests.faults.paths import PATHS
 from tests.faults.wire import Mishap
 
-__all__ = ["ON_THE_WAY", "allowed", "cells", "names"]
-
-ON_THE_WAY = {
-    "redis": tuple(Mishap),
-    # TCP doubles nothing. What we send to Redis has markers and bears it; the protocol of PostgreSQL has none.
-    "postgresql": tuple(mishap for mishap in Mishap if mishap is not Mishap.DOUBLED),
-}
-
+__all__ = ["allowed", "cells"]
 
 _IS_ALL = os.environ.get("FAULTS") == "all"
 
+_TELLING = frozenset({Mishap.RESET_AFTER, Mishap.LOST, "killed"})
+"""Was it executed? The answer does not say."""
 
-def names(backend: str) -> list[str]:
-    """The calls that are tried: one of each kind where each try costs, and all if the environment says `FAULTS=all`."""
-    return list(PATHS[backend]) if _IS_ALL or backend != "postgresql" else ["claim", "commit", "give mints back"]
+Fault = TypeVar("Fault")
 
 
-def cells(backend: str) -> list[tuple[str, Mishap]]:
-    """Those with every mishap on the way to their server."""
-    return list(product(names(backend), ON_THE_WAY[backend]))
+def cells(backend: str, faults: Iterable[Fault], *, names: Iterable[str] | None = None) -> list[tuple[str, Fault]]:
+    """Which calls, of all or of those that are named, are tried with which faults.
+
+    All with all if the environment says `FAULTS=all`. Else each call with another fault than its neighbours, and a
+    claim with every fault, or with the few that tell most where each try costs: each kind of call and each kind of
+    fault is there, and what they do not share is not tried again and again.
+    """
+    calls, kinds = list(PATHS[backend] if names is None else names), list(faults)
+    if _IS_ALL:
+        return list(product(calls, kinds))
+    claims = [kind for kind in kinds if backend != "postgresql" or kind in _TELLING]
+    turns = zip(range(max(len(calls), len(kinds))), cycle(calls), cycle(kinds), strict=False)
+    return list(dict.fromkeys([*((calls[0], kind) for kind in claims), *((call, kind) for _, call, kind in turns)]))
 
 
 def allowed(backend: str, path: str, mishap: Mishap) -> frozenset[Fate]:
@@ -35,8 +40,6 @@ def allowed(backend: str, path: str, mishap: Mishap) -> frozenset[Fate]:
     match mishap:
         case Mishap.BLACK_HOLE:
             fates = {Fate.NOTHING, Fate.UNKNOWN}  # who never got through to the server knows that nothing happened
-        case Mishap.LOST | Mishap.TOO_LATE if is_sql:
-            fates = set(Fate)  # a transaction is never run beside another one that may still go on
         case _ if is_repeatable or mishap is Mishap.LATE:
             fates = {Fate.DONE}
         case _ if is_sql or mishap is Mishap.DOUBLED:

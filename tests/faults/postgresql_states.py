@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from tests.faults.ground import Fate
 from tests.support.postgres import PostgresDatabase
 
-__all__ = ["STATES"]
+__all__ = ["STATES", "WAITED_OUT"]
 
 _END_ALL = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
@@ -79,3 +79,6 @@ STATES: Mapping[str, tuple[State, frozenset[Fate]]] = {
     "starting": (lambda database: _refusing(database, "57P03"), frozenset({Fate.NOTHING})),
 }
 """By name: what is wrong, and what may become of a call meanwhile."""
+
+WAITED_OUT = frozenset({"frozen"})
+"""Those in which nobody answers, so that a call lasts for as long as its caller is patient."""

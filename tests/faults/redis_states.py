@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from socket import create_connection
 from threading import Thread
 
 from redis import Redis
@@ -12,13 +13,18 @@ from tests.faults.ground import Fate
 from tests.support.redis_groups import wait_until
 from tests.support.servers import RedisServer, free_port
 
-__all__ = ["STATES", "keeping"]
+__all__ = ["STATES", "WAITED_OUT", "keeping"]
 
 _NOTHING, _NO_ANSWER = frozenset({Fate.NOTHING}), frozenset({Fate.NOTHING, Fate.UNKNOWN})
 _DONE, _UNKNOWN = frozenset({Fate.DONE}), frozenset({Fate.UNKNOWN})
 
-keeping = ("--appendonly", "yes", "--appendfsync", "always")
-"""Options of a server that keeps what it was told when it is killed."""
+keeping = ("--appendonly", "yes", "--appendfsync", "always", "--rdbcompression", "no")
+"""Options of a server that keeps what it was told when it is killed; it takes as long to read as it is long."""
+
+_STUFFING = 2_000
+"""Keys that take a server longer to read than anybody waits here: 10 ms each."""
+_STUFF = "for number = 1, ARGV[1] do redis.call('SET', 'stuffing:' .. number, string.rep('x', 2000)) end"
+_CLEAR = "for number = 1, ARGV[1] do redis.call('DEL', 'stuffing:' .. number) end"
 
 State = Callable[[RedisServer], AbstractContextManager[object]]
 
@@ -69,8 +75,39 @@ def _end(server: RedisServer) -> None:
 
 def _begin(server: RedisServer) -> None:
     """Go on with the directory that it had."""
-    server._process = subprocess.Popen(server._command_line(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _launch(server)
     assert server._answers()
+
+
+def _launch(server: RedisServer, *options: str) -> None:
+    command = (*server._command_line(), *options)
+    server._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+@contextmanager
+def _loading(server: RedisServer) -> Iterator[None]:
+    """It was started again, and reads what it kept, a moment for each key, until it is told to hurry."""
+    server.command("EVAL", _STUFF, "0", str(_STUFFING))
+    server.command("BGREWRITEAOF")
+    wait_until(lambda: server.command("INFO", "persistence")["aof_rewrite_in_progress"] == 0)
+    _end(server)
+    _launch(server, "--key-load-delay", "10000", "--loading-process-events-interval-bytes", "1024")
+    wait_until(lambda: _answer(server, "PING").startswith(b"-LOADING"))
+    yield
+    assert _answer(server, "PING").startswith(b"-LOADING"), "it had more to read than the call had time"
+    assert _answer(server, "CONFIG SET key-load-delay 0") == b"+OK"
+    assert server._answers()
+    server.command("EVAL", _CLEAR, "0", str(_STUFFING))
+
+
+def _answer(server: RedisServer, command: str) -> bytes:
+    """The first line of what it says, without a handshake, which it would refuse; nothing if nobody listens."""
+    try:
+        with create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+            connection.sendall(command.encode() + b"\r\n")
+            return connection.recv(1024).partition(b"\r\n")[0]
+    except ConnectionError:
+        return b""
 
 
 @contextmanager
@@ -150,6 +187,7 @@ STATES: Mapping[str, tuple[State, frozenset[Fate]]] = {
     "paused": (_paused, _DONE),
     "frozen": (_frozen, _UNKNOWN),
     "killed": (_killed, _NOTHING),
+    "loading": (_loading, _NOTHING),
     "read-only": (_replica, _NOTHING),
     "out of memory": (lambda server: _set(server, "maxmemory", "1", "0"), _NOTHING | _DONE),
     "disk full": (_disk_full, _NOTHING),
@@ -159,3 +197,6 @@ STATES: Mapping[str, tuple[State, frozenset[Fate]]] = {
     "crowded": (_crowded, _NO_ANSWER),
 }
 """By name: what is wrong, and what may become of a call meanwhile. Who frees memory may do so where there is none."""
+
+WAITED_OUT = frozenset({"frozen", "killed", "busy", "crowded"})
+"""Those in which nobody answers, so that a call lasts for as long as its caller is patient."""

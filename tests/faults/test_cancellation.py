@@ -12,6 +12,7 @@ from mintkey import Purpose, Reason, ReplayStoreError, TokenReplayedError, Token
 from mintkey.keys import MemoryKeyProvider
 from mintkey.replay import RedisReplayStore
 from tests.faults.ground import Fate, Ground, Stores, attempt, opened, redis_stores, sql_stores
+from tests.faults.matrix import cells
 from tests.faults.paths import PATHS
 from tests.faults.steps import cancelled_at
 from tests.support.polling import until
@@ -39,8 +40,10 @@ async def place(backend: str, request: pytest.FixtureRequest, tmp_path: Path) ->
             yield lambda: sql_stores(database.url, PATIENCE)
 
 
-@pytest.mark.parametrize("is_warm", [True, False], ids=["warm", "cold"])
-@pytest.mark.parametrize(("backend", "name"), [(backend, name) for backend in PATHS for name in PATHS[backend]])
+@pytest.mark.parametrize(
+    ("backend", "name", "is_warm"),
+    [(backend, name, is_warm) for backend in PATHS for name, is_warm in cells(backend, [True, False])],
+)
 async def test_a_caller_leaves_wherever_it_waits(
     request: pytest.FixtureRequest, tmp_path: Path, backend: str, name: str, is_warm: bool
 ) -> None:

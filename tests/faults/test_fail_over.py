@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.faults.ground import Fate, Ground, Stores, attempt, opened, redis_stores
+from tests.faults.matrix import cells
 from tests.faults.paths import PATHS
 from tests.faults.wire import Way
 from tests.support.redis_groups import wait_until
@@ -49,8 +50,7 @@ def behind(way: Way, patience: float = PATIENCE, *, replicas: int = 0) -> Stores
     return redis_stores(f"redis://127.0.0.1:{way.port}", patience, replicas=replicas)
 
 
-@pytest.mark.parametrize("name", PATHS["redis"])
-@pytest.mark.parametrize("lags", [False, True], ids=["in step", "lagging"])
+@pytest.mark.parametrize(("name", "lags"), cells("redis", [False, True]))
 async def test_a_replica_takes_over(servers: Pair, way: Way, lags: bool, name: str) -> None:
     path = PATHS["redis"][name]
     servers.join()

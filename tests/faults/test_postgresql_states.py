@@ -6,12 +6,12 @@ from functools import partial
 import pytest
 
 from tests.faults.ground import sql_stores
-from tests.faults.matrix import names
-from tests.faults.plays import while_in_state
-from tests.faults.postgresql_states import STATES
+from tests.faults.matrix import cells
+from tests.faults.plays import LONG, while_in_state
+from tests.faults.postgresql_states import STATES, WAITED_OUT
 from tests.support.postgres import PostgresDatabase, running_postgres
 
-PATIENCE = 0.7
+SHORT = 0.7
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +20,9 @@ def database() -> Iterator[PostgresDatabase]:
         yield PostgresDatabase(server, server.create())
 
 
-@pytest.mark.parametrize("name", names("postgresql"))
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize(("name", "state"), cells("postgresql", STATES))
 async def test_a_call_is_told_what_happened_to_it(database: PostgresDatabase, state: str, name: str) -> None:
     being_so, may_be = STATES[state]
     connect = partial(sql_stores, database.url)
-    await while_in_state("postgresql", connect, name, being_so(database), may_be, patience=PATIENCE)
+    patience = SHORT if state in WAITED_OUT else LONG
+    await while_in_state("postgresql", connect, name, being_so(database), may_be, patience=patience)

@@ -6,12 +6,12 @@ from functools import partial
 import pytest
 
 from tests.faults.ground import redis_stores
-from tests.faults.paths import PATHS
-from tests.faults.plays import while_in_state
-from tests.faults.redis_states import STATES, keeping
+from tests.faults.matrix import cells
+from tests.faults.plays import LONG, while_in_state
+from tests.faults.redis_states import STATES, WAITED_OUT, keeping
 from tests.support.servers import RedisServer, running
 
-PATIENCE = 0.4
+SHORT = 0.4
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +20,9 @@ def server() -> Iterator[RedisServer]:
         yield server
 
 
-@pytest.mark.parametrize("name", PATHS["redis"])
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize(("name", "state"), cells("redis", STATES))
 async def test_a_call_is_told_what_happened_to_it(server: RedisServer, state: str, name: str) -> None:
     being_so, may_be = STATES[state]
     connect = partial(redis_stores, server.url)
-    await while_in_state("redis", connect, name, being_so(server), may_be, patience=PATIENCE)
+    patience = SHORT if state in WAITED_OUT else LONG
+    await while_in_state("redis", connect, name, being_so(server), may_be, patience=patience)

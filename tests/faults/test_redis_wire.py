@@ -18,6 +18,8 @@ from tests.faults.wire import Mishap, Way
 from tests.support.servers import RedisServer
 
 PATIENCE, SHORT = 3.0, 0.3
+CUTS = [Mishap.RESET_BEFORE, Mishap.REQUEST_CUT, Mishap.RESET_AFTER, Mishap.TRUNCATED]
+EACH_KIND = ["claim", "revoke", "swap ring", "give mints back", "publish"]
 
 
 @pytest.fixture
@@ -30,20 +32,18 @@ def behind(way: Way, mishap: Mishap) -> Stores:
     return redis_stores(f"redis://127.0.0.1:{way.port}", SHORT if mishap is Mishap.BLACK_HOLE else PATIENCE)
 
 
-@pytest.mark.parametrize(("name", "mishap"), cells("redis"))
+@pytest.mark.parametrize(("name", "mishap"), cells("redis", Mishap))
 async def test_a_call_is_told_what_happened_to_it(valkey: RedisServer, name: str, mishap: Mishap) -> None:
     assert len(await over_redis(valkey, name, mishap)) == 1
 
 
-@pytest.mark.parametrize("mishap", [Mishap.RESET_BEFORE, Mishap.REQUEST_CUT, Mishap.RESET_AFTER, Mishap.TRUNCATED])
-@pytest.mark.parametrize("name", ["claim", "revoke", "swap ring", "give mints back", "publish"])
+@pytest.mark.parametrize(("name", "mishap"), cells("redis", CUTS, names=EACH_KIND))
 async def test_so_is_one_that_begins_with_opening_everything(valkey: RedisServer, name: str, mishap: Mishap) -> None:
     """The handshake, the look at the server, the beginning of its memory: whatever comes before the call itself."""
     assert len(await over_redis(valkey, name, mishap, is_warm=False)) > 1
 
 
-@pytest.mark.parametrize("mishap", [Mishap.REQUEST_CUT, Mishap.TRUNCATED])
-@pytest.mark.parametrize("name", PATHS["redis"])
+@pytest.mark.parametrize(("name", "mishap"), cells("redis", [Mishap.REQUEST_CUT, Mishap.TRUNCATED]))
 async def test_so_is_one_that_is_cut_anywhere(valkey: RedisServer, name: str, mishap: Mishap) -> None:
     """Of a few commands in one write, some may be executed, and some answers may arrive."""
     shares = [step / 10 for step in range(1, 10)]

@@ -34,7 +34,7 @@ class Mishap(StrEnum):
     """From then on nothing arrives anywhere, on no connection, and nobody is told."""
 
 
-_DELAYS = {Mishap.LATE: 0.02, Mishap.TOO_LATE: 1.2}
+_LATE = 0.02
 
 
 @dataclass
@@ -47,6 +47,10 @@ class _Armed:
 class Way:
     """A proxy on a free loopback port; leaving it resets every connection.
 
+    Args:
+        port: Where the server is.
+        too_late: Seconds that an answer takes which is to come too late.
+
     Attributes:
         port: Its port.
         exchanges: How many requests came since it was armed.
@@ -54,8 +58,9 @@ class Way:
         has_struck: The mishap took place.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, too_late: float = 1.2) -> None:
         self._server_port = port
+        self._delays = {Mishap.LATE: _LATE, Mishap.TOO_LATE: too_late}
         self._tasks: set[asyncio.Task[None]] = set()
         self._armed: _Armed | None = None
         self._is_hole = False
@@ -181,7 +186,7 @@ class Way:
                 case Mishap.DOUBLED:
                     writer.write(chunk)
                 case Mishap.LATE | Mishap.TOO_LATE as late:
-                    await asyncio.sleep(_DELAYS[late])
+                    await asyncio.sleep(self._delays[late])
                 case _:
                     pass
             if self._crossing is not None:

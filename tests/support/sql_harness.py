@@ -61,9 +61,10 @@ def engine_of(path: Path) -> AsyncEngine:
     return create_async_engine(f"sqlite+aiosqlite:///{path}")
 
 
-def engine_on(database: PostgresDatabase) -> AsyncEngine:
-    """An engine as an application has one, on PostgreSQL."""
-    return create_async_engine(database.url.replace("postgresql:", "postgresql+asyncpg:"))
+def engine_on(database: PostgresDatabase, *, port: int | None = None) -> AsyncEngine:
+    """An engine as an application has one, on PostgreSQL, perhaps by way of a proxy at a port."""
+    url = database.url if port is None else database.url_at(port)
+    return create_async_engine(url.replace("postgresql:", "postgresql+asyncpg:"))
 
 
 @asynccontextmanager

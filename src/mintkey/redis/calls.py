@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from mintkey.redis.errors import RedisCallError, code_of
 from mintkey.redis.protocol import Reply, ReplyError, pack, unpack
+from mintkey.redis.troubles import explain
 
 __all__ = ["Call"]
 
@@ -115,6 +116,10 @@ class Call:
         """
         if self.error is not None:
             raise self.error from self.trouble
+
+    def expire(self) -> None:
+        """Tell the caller that its time is over, and why nobody answered."""
+        self.fail(*explain(None if self.in_flight else self.trouble))
 
     def fail(self, message: str, code: str) -> None:
         """Tell the caller that there is no answer."""

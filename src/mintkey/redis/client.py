@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+import anyio
+
 from mintkey.errors import ConfigurationError
 from mintkey.health import Check
 from mintkey.redis.buckets import Bucket
@@ -15,6 +17,7 @@ from mintkey.redis.errors import RedisCallError, code_of
 from mintkey.redis.link import Link
 from mintkey.redis.protocol import Argument, pack
 from mintkey.redis.scripts import Script
+from mintkey.redis.troubles import explain
 
 __all__ = ["Client"]
 
@@ -53,16 +56,19 @@ class Client:
         """A block for what has to be done once, before anything else, by one caller of this event loop at a time.
 
         It takes no longer than a call may, the others' turns included: where nobody answers, callers who waited for one
-        another would each be told later than the one before.
+        another would each be told later than the one before. If it fails it leaves no connection open, because whoever
+        cannot be opened is not closed either.
 
         Raises:
             RedisCallError: It took longer.
         """
         try:
-            async with asyncio.timeout(self.link.timeout), self.link.lock:
+            async with self._in_turn():
                 yield
-        except TimeoutError as error:
-            raise RedisCallError("Redis did not answer in time", code="timeout", may_have_run=False) from error
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self.link.drop_idle()
+            raise
 
     async def look_at(self, bucket: Bucket, /) -> None:
         """Look at the server of a bucket before anything is asked of it, once, and say loudly what makes it unfit.
@@ -71,7 +77,7 @@ class Client:
             RedisCallError: It cannot be asked.
         """
         if bucket.number not in self._looked_at:
-            async with self.first():
+            async with self._in_turn():
                 if bucket.number not in self._looked_at:
                     warn_of(problems_of(await self._facts(bucket.number)))
                     self._looked_at.add(bucket.number)
@@ -170,6 +176,16 @@ class Client:
         except RedisCallError:
             return checks_of([])
         return checks_of(await asyncio.gather(*(self._facts_if_told(buckets[0]) for buckets in nodes.values())))
+
+    @asynccontextmanager
+    async def _in_turn(self) -> AsyncGenerator[None]:
+        try:
+            async with asyncio.timeout(self.link.timeout), self.link.lock:
+                yield
+        except TimeoutError as error:
+            trouble = self.link.trouble or error
+            message, code = explain(trouble)
+            raise RedisCallError(message, code=code, may_have_run=False) from trouble
 
     async def _facts_if_told(self, bucket: int) -> Facts:
         try:

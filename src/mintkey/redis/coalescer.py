@@ -39,6 +39,9 @@ class Coalescer:
         pool: Where connections come from.
         timeout: Seconds that a call has, from its beginning, for all its attempts.
         replicas: How many replicas must confirm the writes of a batch; 0: none is asked.
+
+    Attributes:
+        trouble: What the last attempt failed with; None if it went well.
     """
 
     def __init__(self, pool: Pool, *, timeout: float, replicas: int = 0) -> None:
@@ -52,6 +55,7 @@ class Coalescer:
         self._room = 0  # how many may wait before another lane is worth it
         self._stuck_at = 0.0  # when a batch that hangs is worth another lane
         self._watch = Watch(self._waiting)
+        self.trouble: Exception | None = None
 
     async def answer(self, call: Call, /) -> None:
         """Wait until the call has its answer; error replies are in it as values.
@@ -150,6 +154,7 @@ class Coalescer:
                     await self._attempt(calls)
                 break
             except TRANSPORT_ERRORS as error:
+                self.trouble = error
                 for call in calls:
                     call.falter(error)
                     if is_hopeless(error):
@@ -170,6 +175,7 @@ class Coalescer:
         def accept(replies: list[Reply]) -> None:
             # In the turn in which the replies came; the lane goes on in the next one, behind the callers.
             batch.hand_out(replies)
+            self.trouble = None
             self._stuck_at = self._loop.time() + _STUCK_SECONDS
             if batch.found_fit:
                 self._pool.give_back(wire)

@@ -40,6 +40,7 @@ class Connections:
         self._coalescers: dict[Node, Coalescer] = {}
         self._route: _Route = ()
         self._finding = anyio.Lock()
+        self._lost: Exception | None = None
 
     async def answer(self, bucket: int, call: Call, /) -> Call:
         """The answered call; see `Link.answer`."""
@@ -62,6 +63,11 @@ class Connections:
             await asyncio.sleep(_PAUSE_SECONDS)
             call = call.again()
             route = await self._find_route(route, call)
+
+    @property
+    def trouble(self) -> Exception | None:
+        """What the last attempt to reach a server failed with; None if it went well."""
+        return next((found.trouble for found in self._coalescers.values() if found.trouble), self._lost)
 
     async def nodes(self) -> dict[Node, list[int]]:
         """Which buckets each node serves."""
@@ -130,11 +136,14 @@ class Connections:
     async def _ask_around(self, deadline: float) -> Sequence[Node]:
         while True:
             try:
-                return await self._topology.route()
+                route, self._lost = await self._topology.route(), None
             except TRANSPORT_ERRORS as error:
+                self._lost = error
                 if is_hopeless(error) or self._loop.time() + _PAUSE_SECONDS > deadline:
                     raise
                 await asyncio.sleep(_PAUSE_SECONDS)
+            else:
+                return route
 
     def _coalescer_of(self, node: Node) -> Coalescer:
         found = self._coalescers.get(node)

@@ -57,6 +57,11 @@ class Link:
         """This event loop's lock, for what a backend does once."""
         return self._connections.here().lock
 
+    @property
+    def trouble(self) -> Exception | None:
+        """What this event loop's last attempt to reach a server failed with; None if it went well."""
+        return self._connections.here().trouble
+
     async def nodes(self) -> dict[Node, list[int]]:
         """Which buckets each node serves."""
         return await self._connections.here().nodes()

@@ -1,6 +1,7 @@
 """How to connect: read off a client or a URL that we were given, with everything that would disturb us taken out."""
 
 import inspect
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,7 +12,11 @@ from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from mintkey.redis.parameters import ParameterError, problems_of
+
 __all__ = ["ConnectionSettings"]
+
+_MISREAD = re.compile(r"Invalid value for [`'](\w+)[`'] in connection URL\.")
 
 _TAKEN_OUT = frozenset(
     {
@@ -81,21 +86,38 @@ class ConnectionSettings:
         """The settings that a `redis://`, `rediss://` or `unix://` URL stands for.
 
         Raises:
-            ValueError: It is no such URL, or has a parameter that no connection takes.
+            ParameterError: A parameter is none of a connection's, or not what it should be.
+            ValueError: It is no such URL. The message may show parts of it.
         """
-        settings = cls.of_pool(cast("Any", ConnectionPool).from_url(url))
-        can_be_made = True
-        try:
-            settings.connection_class(**settings.options)  # it connects later, so it costs nothing to make one
-        except Exception:  # noqa: BLE001 - whatever a parameter brings about, the error's text may hold a password
-            can_be_made = False
-        if not can_be_made:
-            raise ValueError("a parameter is none of a connection's")
+        settings, problem = _read(url)
+        if settings is None:
+            raise ParameterError(problem)
         return settings
 
     def at(self, host: str, port: int, /) -> "ConnectionSettings":
         """The same, to another server."""
         return ConnectionSettings(self.connection_class, {**self.options, "host": host, "port": port})
+
+
+def _read(url: str) -> tuple[ConnectionSettings | None, str]:
+    """What a URL stands for, or what is wrong with a parameter of it.
+
+    It is said and not raised: the driver's own error, which may hold a password, would be the context.
+    """
+    try:
+        settings = ConnectionSettings.of_pool(cast("Any", ConnectionPool).from_url(url))
+        settings.connection_class(**settings.options)  # it connects later, so it costs nothing to make one
+    except ValueError as error:
+        # The name is one of the driver's own, and not what somebody made up.
+        named = _MISREAD.fullmatch(str(error))
+        if named is None:
+            raise
+        return None, f"{named[1]} is not of the type that it should be"
+    except Exception:  # noqa: BLE001 - whatever a parameter brings about
+        return None, "a parameter is none of a connection's"
+    # Behind the above: whatever a connection takes for its argument has a name that may be shown.
+    problems = problems_of(settings.options)
+    return (None, "; ".join(problems)) if problems else (settings, "")
 
 
 @cache

@@ -8,6 +8,7 @@ from redis.asyncio import Redis, RedisCluster, SSLConnection
 from redis.asyncio.sentinel import SentinelConnectionPool
 
 from mintkey.errors import ConfigurationError
+from mintkey.redis.parameters import ParameterError
 from mintkey.redis.settings import ConnectionSettings
 from mintkey.redis.topology import ClusterTopology, LoneTopology, Node, SentinelTopology, Topology
 from mintkey.redis.urls import FORMS, ServerURL
@@ -47,8 +48,8 @@ def topology_of(source: object, /) -> Topology:
 
 def _of_url(url: str) -> Topology:
     parsed = _parsed(url)
-    if parsed is None:
-        raise ConfigurationError(f"redis_or_url must be a URL of the form {FORMS}")
+    if isinstance(parsed, str):
+        raise ConfigurationError(parsed)
     parts, settings = parsed
     match parts.kind:
         case "cluster":
@@ -64,8 +65,8 @@ def _of_url(url: str) -> Topology:
             return LoneTopology(settings)
 
 
-def _parsed(url: str) -> tuple[ServerURL, ConnectionSettings] | None:
-    """What a URL says; None if it is none of ours.
+def _parsed(url: str) -> tuple[ServerURL, ConnectionSettings] | str:
+    """What a URL says, or what is wrong with it.
 
     Neither the URL itself nor what parsers say of it gets out, not even as the context of an error: both may show the
     password.
@@ -73,8 +74,10 @@ def _parsed(url: str) -> tuple[ServerURL, ConnectionSettings] | None:
     try:
         parts = ServerURL.parse(url)
         return parts, ConnectionSettings.of_url(parts.first)
+    except ParameterError as error:
+        return f"redis_or_url: {error}"
     except ValueError:
-        return None
+        return f"redis_or_url must be a URL of the form {FORMS}"
 
 
 def _sentinel_at(node: Node, master: ConnectionSettings, credentials: Mapping[str, str]) -> ConnectionSettings:

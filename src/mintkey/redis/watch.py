@@ -53,7 +53,7 @@ class Watch:
         self.stop()
         for queue in self._queues.values():
             while queue and (queue[0].done.done() or queue[0].deadline <= now):
-                queue.popleft().fail("Redis did not answer in time", "timeout")
+                queue.popleft().expire()
         first = min((queue[0].deadline for queue in self._queues.values() if queue), default=inf)
         if first < inf:
             self.wake_at(first)

@@ -187,7 +187,11 @@ class SQLReplayStore(Resource):
 
     async def _open(self) -> None:
         if self._is_fenced:
-            await self._begin(self._clock.time())
+            try:
+                await self._begin(self._clock.time())
+            except BaseException:
+                await self._database.give_up()  # whoever cannot be opened is not closed either
+                raise
             self._has_begun = True
 
     async def _close(self) -> None:

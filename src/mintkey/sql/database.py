@@ -57,6 +57,7 @@ class Database:
         self._timeout = timeout.total_seconds()
         self._failure = failure
         self._has_warned = False
+        self._is_in_memory = opened.is_in_memory
         self._loops = Loops(opened, reopen=reopen, begin=self._begin)
 
     @property
@@ -140,6 +141,11 @@ class Database:
     async def close(self) -> None:
         """End what is under way in this event loop, and close an engine of our own; the next use opens it again."""
         await self._loops.leave()
+
+    async def give_up(self) -> None:
+        """As `close`, where a first use failed, so that it leaves nothing open; what is in memory is not forgotten."""
+        if not self._is_in_memory:
+            await self.close()
 
     def _begin(self, opened: OpenedEngine) -> Transactions:
         return Transactions(opened, tables=self._tables, timeout=self._timeout, warn=self._warn_of)

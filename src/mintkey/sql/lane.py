@@ -94,19 +94,30 @@ class Batch:
         """Whether nobody waits for any of the answers."""
         return all(job.future.done() for job in self._jobs)
 
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether all of them may be run again if the answer to the commit is lost."""
+        return all(job.is_repeatable for job in self._jobs)
+
     def answer(self) -> None:
         """Give everybody who still waits their answer."""
         for job, answer in self._answers:
             if not job.future.done():
                 job.future.set_result(answer)
 
+    def take_back(self) -> None:
+        """Know that nothing of it was committed, and that nothing will be: the commit was never sent."""
+        for job in self._jobs:
+            job.is_sent = False
+
     def fail(self, error: Exception, /, *, is_cut: bool) -> None:
         """Fail the jobs that were running, so that the others can be run again without them; else all.
 
         Args:
             error: What went wrong.
-            is_cut: The connection broke. If that was in the commit, jobs that may be repeated are not failed, now or
-                later: only running them again, for as long as somebody waits, can tell what became of them.
+            is_cut: The connection broke, or was given up. If that was in the commit, jobs that may be repeated are not
+                failed, now or later: only running them again, for as long as somebody waits, can tell what became of
+                them.
         """
         for job in self._jobs:
             job.is_sent = self.is_committing  # else it was rolled back

@@ -10,11 +10,19 @@ from sqlalchemy import URL, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from mintkey.errors import ConfigurationError
+from mintkey.sql import connecting
 from mintkey.sql.postgresql import PostgreSQL
 
 __all__ = ["connect"]
 
-_TLS = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_VERSIONS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
+_CHOICES = {
+    "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
+    "ssl_max_protocol_version": _VERSIONS,
+    "ssl_min_protocol_version": _VERSIONS,
+    "target_session_attrs": ("any", "prefer-standby", "primary", "read-only", "read-write", "standby"),
+}
+"""What asyncpg would only look at when it connects."""
 
 # asyncpg understands these as part of a connection string, and none of them as an argument.
 _OF_LIBPQ = frozenset(
@@ -61,7 +69,7 @@ def connect(url: URL, /, *, timeout: timedelta) -> AsyncEngine:
     seconds = timeout.total_seconds()
     arguments: dict[str, object] = {}
     if url.get_driver_name() == "asyncpg":
-        arguments = {"timeout": seconds, **_arguments(url.query)}
+        arguments = {"timeout": seconds, "async_creator_fn": connecting.connect, **_arguments(url.query)}
         url = url.set(query={name: value for name, value in url.query.items() if name in _PLACES})
     engine = create_async_engine(
         url,
@@ -102,8 +110,11 @@ def _arguments(query: Mapping[str, str | tuple[str, ...]]) -> dict[str, object]:
         for name in sorted(_NUMBERS & given.keys())
         if not given[name].isdecimal()
     ]
-    if given.get("sslmode", "prefer") not in _TLS:
-        problems.append(f"engine_or_url: sslmode (or ssl) must be one of {', '.join(_TLS)}")
+    problems += [
+        f"engine_or_url: {'sslmode (or ssl)' if name == 'sslmode' else name} must be one of {', '.join(choices)}"
+        for name, choices in _CHOICES.items()
+        if given.get(name, choices[0]) not in choices
+    ]
     ConfigurationError.raise_if(problems)
     arguments: dict[str, object] = {name: int(given[name]) for name in _NUMBERS & given.keys()}
     if of_libpq := {name: value for name, value in given.items() if name in _OF_LIBPQ}:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from mintkey.errors import ConfigurationError
 from mintkey.sql.backend import Bell, Durability
 from mintkey.sql.schema import SECONDS
 from mintkey.sql.sqlite_file import Identity, SQLiteFile, identity_of
@@ -25,6 +26,9 @@ _PRAGMAS = (
     "PRAGMA secure_delete = ON",  # an erased private half is erased, not left in a free page
 )
 
+
+_CHOICES = {"mode": ("ro", "rw", "rwc"), "cache": ("private", "shared")}
+"""What SQLite would only look at when it opens the file."""
 
 _SYNCHRONOUS = ("off", "normal", "full", "extra")
 _IS_KEPT = frozenset({"full", "extra"})  # "normal" does not flush the write-ahead log at each commit
@@ -150,9 +154,17 @@ def connect(url: URL, /, *, timeout: timedelta) -> tuple[AsyncEngine, SQLite]:
     Args:
         url: The file; `file:` URIs are not understood.
         timeout: How long a writer may wait for another one.
+
+    Raises:
+        ConfigurationError: What follows the `?` is not understood (`configuration`).
     """
     file, connections = None, 1  # in memory, each connection would have a database of its own
     if not is_memory(url):
+        ConfigurationError.raise_if(
+            f"engine_or_url: {name} must be one of {', '.join(choices)}"
+            for name, choices in _CHOICES.items()
+            if url.query.get(name, choices[0]) not in choices
+        )
         path, mode = url.database or "", url.query.get("mode", "rw")
         file, connections = SQLiteFile(path, is_read_only=mode == "ro"), SQLite.writers + SQLite.readers
         url = url.set(database=f"file:{quote(path)}").update_query_dict({"mode": mode, "uri": "true"})

@@ -16,12 +16,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from mintkey.sql.backend import Durability
 from mintkey.sql.engine import OpenedEngine
 from mintkey.sql.lane import Batch, Job, Lane
+from mintkey.sql.patience import Patience
 from mintkey.sql.schema import metadata
 from mintkey.sql.tables import are_there
 
 __all__ = ["Transactions"]
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5  # seconds between looks at what became of a commit
+_FIRST_SHARE = 0.5
+"""Of its time for the first attempt that hangs; the next one has what is left.
+
+A connection that died in silence, as idle ones do behind a firewall, must not cost its caller the answer.
+"""
 
 _logger = logging.getLogger("mintkey")
 
@@ -95,25 +101,32 @@ class Transactions:
 
     async def _settle(self, jobs: Sequence[Job[Any, Any]], *, write: bool) -> None:
         """Run transactions until every job is settled."""
-        may_renew, pause = True, _FIRST_PAUSE
+        last, share, may_renew, pause = self._in_time(), _FIRST_SHARE, True, _FIRST_PAUSE
         while jobs := [job for job in jobs if not job.future.done()]:
             batch = Batch(jobs, write=write)
             try:
-                await self._transact(batch, write=write)
+                await self._transact(batch, write=write, last=last, share=share)
             except Exception as error:  # noqa: BLE001 - as in `_answer`, which translates it
-                if may_renew and not batch.is_committing and self._backend.is_stale(error):
-                    may_renew = self._is_ready = False
-                else:
-                    batch.fail(error, is_cut=self._backend.is_cut(error))
-                    if any(job.is_unsettled for job in jobs):
-                        await anyio.sleep(pause)
-                        pause = min(2 * pause, _LONGEST_PAUSE)
+                is_silent = last is not None and isinstance(error, TimeoutError)
+                may_try, share = is_silent and share < 1, 1.0 if is_silent else share
+                is_stale = may_renew and self._backend.is_stale(error)
+                if (may_try or is_stale) and not batch.is_committing:
+                    batch.take_back()
+                    if is_stale:
+                        may_renew = self._is_ready = False
+                    continue
+                batch.fail(error, is_cut=is_silent or self._backend.is_cut(error))
+                if any(job.is_unsettled for job in jobs):
+                    await anyio.sleep(pause)
+                    pause = min(2 * pause, _LONGEST_PAUSE)
 
-    async def _transact(self, batch: Batch, *, write: bool) -> None:
-        async with self.connected() as connection, self._patient(connection):
+    async def _transact(self, batch: Batch, *, write: bool, last: float | None, share: float) -> None:
+        async with self.connected() as connection, Patience(connection, until=_part_of(last, share)) as patience:
             await (self._backend.begin if write else self._backend.begin_reading)(connection)
             await batch.work(connection)
             if write and not batch.is_abandoned:
+                if not batch.is_repeatable:
+                    patience.extend(last)  # another attempt could not tell what became of this one
                 batch.is_committing = True
                 await self._backend.commit(connection)
         batch.answer()  # when the connection is back in its pool: whoever hears the last answer may dispose of it
@@ -123,7 +136,7 @@ class Transactions:
             if self._is_ready:
                 return
             await self._backend.prepare()
-            async with self._connection() as connection, self._patient(connection):
+            async with self._connection() as connection, Patience(connection, until=self._in_time()):
                 # Looked up first: whoever may not create tables, or only read, does not have to.
                 has_tables = await connection.run_sync(are_there, self._tables)
                 self._warn(await self._backend.durability(connection))
@@ -141,12 +154,12 @@ class Transactions:
             limit.reschedule(None)
             yield connection
 
-    @asynccontextmanager
-    async def _patient(self, connection: AsyncConnection) -> AsyncGenerator[None]:
-        """Give a silent connection up: whatever is asked on it would hang for as long as the network likes."""
-        try:
-            async with asyncio.timeout(self.patience):
-                yield
-        except TimeoutError:
-            await connection.invalidate()
-            raise
+    def _in_time(self) -> float | None:
+        """The loop time until which a connection may be silent; None: for ever."""
+        return None if self.patience is None else asyncio.get_running_loop().time() + self.patience
+
+
+def _part_of(last: float | None, share: float) -> float | None:
+    """The loop time at which so much will have passed of what is left until the last moment."""
+    now = asyncio.get_running_loop().time()
+    return None if last is None else now + (last - now) * share

@@ -46,6 +46,18 @@ async def test_doubt_comes_from_what_was_sent_and_stays(call: Call) -> None:
     assert call.again().in_doubt
 
 
+@pytest.mark.parametrize(
+    ("is_in_flight", "told"), [(False, "Redis cannot be reached: Connection refused"), (True, "did not answer in time")]
+)
+async def test_a_call_whose_time_is_over_is_told_why(call: Call, is_in_flight: bool, told: str) -> None:
+    """Why the last attempt failed; one that is still under way did not fail."""
+    call.falter(ConnectionRefusedError(111, "10.0.0.7"))
+    call.in_flight = is_in_flight
+    call.expire()
+    with pytest.raises(RedisCallError, match=told):
+        call.raise_failure()
+
+
 async def test_an_error_reply_is_raised_by_its_code_alone(call: Call) -> None:
     call.succeed([b"fine", ReplyError("WRONGTYPE of key mk{0}secret")], None, 0, False)
     with pytest.raises(RedisCallError) as caught:

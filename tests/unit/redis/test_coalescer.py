@@ -210,6 +210,19 @@ async def test_an_idle_connection_that_the_server_closed_is_replaced_without_a_d
         assert not call.in_doubt
 
 
+async def test_its_trouble_is_over_with_the_first_answer() -> None:
+    async with coalescing(patience=0.2) as (coalescer, server):
+        assert coalescer.trouble is None
+        server.open.clear()
+        with pytest.raises(RedisCallError):
+            await say(coalescer, "lost")
+        await coalescer.aclose()
+        assert isinstance(coalescer.trouble, TimeoutError)
+        server.open.set()
+        await say(coalescer, "found")
+        assert coalescer.trouble is None
+
+
 async def test_closing_waits_for_the_answers_under_way() -> None:
     async with coalescing() as (coalescer, server):
         server.open.clear()

@@ -63,6 +63,8 @@ async def test_an_engine_on_postgresql_is_known_by_its_dialect(
         "postgresql+psycopg2://user:secret@127.0.0.1/database",
         "sqlite:///file:secret.db?uri=true",
         "sqlite:///secret.db?mode=memory",
+        "sqlite:///f.db?mode=secret",
+        "sqlite:///f.db?cache=secret",
         "sqlite://user:secret@host/f.db",
         "postgresql://user:secret@127.0.0.1:port/database",
     ],

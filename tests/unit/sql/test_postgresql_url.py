@@ -8,7 +8,7 @@ from sqlalchemy import URL, make_url
 
 from mintkey.errors import ConfigurationError, KeyProviderError
 from mintkey.keys.stores.sql import SQLKeyRingStore
-from mintkey.sql import postgresql_url
+from mintkey.sql import connecting, postgresql_url
 from tests.support.postgres import PostgresDatabase
 
 
@@ -32,7 +32,7 @@ def connect(url: str) -> None:
 
 def test_our_own_connections_are_bounded_in_time(asked: dict[str, Any]) -> None:
     connect("postgresql+asyncpg://user@127.0.0.1/database")
-    assert asked["connect_args"] == {"timeout": 2.0}
+    assert asked["connect_args"] == {"timeout": 2.0, "async_creator_fn": connecting.connect}
     assert (asked["pool_timeout"], asked["max_overflow"], asked["hide_parameters"]) == (2.0, 0, True)
 
 
@@ -60,7 +60,7 @@ def test_the_words_of_libpq_and_of_the_driver_work(
     asked: dict[str, Any], query: str, arguments: dict[str, object]
 ) -> None:
     connect(f"postgresql+asyncpg://user@127.0.0.1/database?{query}")
-    assert asked["connect_args"] == {"timeout": 2.0, **arguments}
+    assert asked["connect_args"] == {"timeout": 2.0, "async_creator_fn": connecting.connect, **arguments}
     assert asked["url"] == "postgresql+asyncpg://user@127.0.0.1/database"
 
 
@@ -69,14 +69,19 @@ def test_the_words_of_libpq_and_of_the_driver_work(
     [
         ("sslmode=sometimes", "sslmode .* must be one of disable, allow, prefer, require, verify-ca, verify-full"),
         ("ssl=true", "must be one of"),
+        ("target_session_attrs=secret", "target_session_attrs must be one of any, prefer-standby, primary, read-only"),
+        ("ssl_min_protocol_version=1.2", "ssl_min_protocol_version must be one of TLSv1, TLSv1.1, TLSv1.2, TLSv1.3"),
+        ("ssl_max_protocol_version=SSLv3", "ssl_max_protocol_version must be one of"),
         ("statement_cache_size=none", "statement_cache_size must be a whole number"),
         ("connect_timeout=3", "'connect_timeout' is not understood; there are application_name"),
         ("sslpassword=hun&T3R=2", "engine_or_url: a parameter is not understood; there are application_name"),
     ],
 )
 def test_what_is_not_understood_is_a_mistake_that_is_named(query: str, problem: str) -> None:
-    with pytest.raises(ConfigurationError, match=problem):
+    """At once, and not by the first call of a service that started well."""
+    with pytest.raises(ConfigurationError, match=problem) as caught:
         SQLKeyRingStore(f"postgresql://user:secret@127.0.0.1/database?{query}")
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("query", ["sslmode=disable", "ssl=prefer", "application_name=mint&statement_cache_size=0"])

@@ -182,4 +182,4 @@ def _missing(
 
 def _numeric_date(seconds: float) -> float:
     """A NumericDate (RFC 7519 §2), without a needless fraction."""
-    return int(seconds) if float(seconds).is_integer() else round(seconds, 6)
+    return int(seconds) if seconds.is_integer() else seconds

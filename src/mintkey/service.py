@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import repeat
 from typing import Any, Self, TypeVar
 
 import anyio
@@ -338,7 +339,7 @@ class TokenService(TokenVerifier):
             await self._pace.rest()
         unsigned = [self._written(draft, purpose, key, None, self._time()) for draft in drafts]
         signatures = await sign_all(key, [signing_input for signing_input, _, _ in unsigned])
-        return [self._signed(one, signature, purpose, key) for one, signature in zip(unsigned, signatures, strict=True)]
+        return list(map(self._signed, unsigned, signatures, repeat(purpose), repeat(key)))
 
     def _written(
         self, draft: Draft, purpose: Purpose[Any], key: SigningKey, headers: Mapping[str, object] | None, now: float

@@ -36,6 +36,7 @@ __all__ = ["TokenVerifier"]
 C = TypeVar("C")
 
 _NO_SCOPES: tuple[str, ...] = ()
+"""What `verify` asks for where its caller says nothing, and tells from other empty ones: most callers say nothing."""
 
 
 class TokenVerifier:
@@ -98,7 +99,7 @@ class TokenVerifier:
         if self._hooks and isinstance(keys, Announcing):
             keys.announce_to(self._hooks, of=self)
 
-    async def peek(self, token: str, purpose: Purpose[C], /, *, scopes: Collection[str] = _NO_SCOPES) -> PeekedToken[C]:
+    async def peek(self, token: str, purpose: Purpose[C], /, *, scopes: Collection[str] = ()) -> PeekedToken[C]:
         """Every check, nothing spent: what a GET handler calls, so that link scanners spend nothing.
 
         A spent or revoked token is refused here too; a reservation by somebody else does not matter.
@@ -113,7 +114,7 @@ class TokenVerifier:
             BackendError: Keys or marks cannot be read: nobody knows (`keys_unavailable`, `replay_unavailable`).
             ConfigurationError: A stateful purpose without a store (`configuration`).
         """
-        if scopes is not _NO_SCOPES and isinstance(scopes, str):
+        if isinstance(scopes, str):
             raise _one_string()
         try:
             found = await self._authentic(token, purpose)
@@ -156,7 +157,7 @@ class TokenVerifier:
             admit(found[0], purpose.rules, self._time(), scopes)
             claims = purpose.codec.decode(private)
             if purpose.stateful:
-                spender = self._spender or self._spender_for(purpose)
+                spender = self._spender_for(purpose)
                 if purpose.single_use:
                     await spender.claim(found[0], purpose, owner=ids.new_id())
                 else:
@@ -177,7 +178,7 @@ class TokenVerifier:
         purpose: Purpose[C],
         /,
         *,
-        scopes: Collection[str] = _NO_SCOPES,
+        scopes: Collection[str] = (),
         lease: timedelta = timedelta(seconds=30),
     ) -> AbstractAsyncContextManager[VerifiedToken[C]]:
         """Every check and a reservation; spent if the block succeeds, given back if it raises.
@@ -203,7 +204,7 @@ class TokenVerifier:
                 await charge_the_card(approved.subject)
             ```
         """
-        if scopes is not _NO_SCOPES and isinstance(scopes, str):
+        if isinstance(scopes, str):
             raise _one_string()
         if not purpose.single_use:
             raise ConfigurationError(f"{purpose.name}: redeem is for single-use purposes, use verify")
@@ -287,7 +288,6 @@ class TokenVerifier:
             except BaseException:
                 await self._openings.leave_all()
                 raise
-        self._all_is_open = True
         return self
 
     async def __aexit__(
@@ -304,7 +304,7 @@ class TokenVerifier:
         # A service that nobody entered opens what a call needs, once.
         if self._keys not in self._openings:
             await self._openings.enter(self._keys)
-        if purpose.stateful and self._replay is not None and self._replay not in self._openings:
+        if purpose.stateful and self._replay is not None:
             await self._openings.enter(self._replay)
         self._all_is_open = self._replay is None or self._replay in self._openings
 

@@ -1,6 +1,7 @@
 """The service to the byte and the mint: the longest token, as many mints as asked for, and upkeep that never ends."""
 
 import asyncio
+import inspect
 import logging
 from datetime import timedelta
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from mintkey import ConfigurationError, MintRequest, Purpose, TokenService, VerificationCache
 from mintkey.errors import KeyProviderError
 from mintkey.events import Event, Minted
-from mintkey.keys import KeyState, MemoryKeyProvider
+from mintkey.keys import FileKeyProvider, KeyState, MemoryKeyProvider, RotatingKeyProvider
 from mintkey.keys.base import SigningGrant
 from mintkey.testing import FakeClock
 
@@ -83,6 +84,17 @@ async def test_a_service_of_a_place_has_the_hooks_the_clock_and_the_cache_that_i
     assert [type(event) for event in events] == [Minted]
 
 
+@pytest.mark.parametrize(
+    "setting", ["ring", "algorithm", "sealer", "refresh_interval", "outage_tolerance", "max_clock_skew"]
+)
+@pytest.mark.parametrize("provider", [RotatingKeyProvider, FileKeyProvider])
+def test_a_place_has_the_settings_of_the_provider_that_it_builds(provider: type[object], setting: str) -> None:
+    """Two processes, one of which names its place by a URL and the other builds the parts, are one fleet."""
+    theirs = inspect.signature(provider).parameters[setting].default
+    ours = inspect.signature(TokenService.from_url).parameters[setting].default
+    assert ours == theirs
+
+
 class Upkept(MemoryKeyProvider):
     """Upkeep that says, or raises, what it is told to."""
 
@@ -121,7 +133,8 @@ class TestUpkeep:
             async with TokenService(issuer="i", keys=keys, clock=clock):
                 await asyncio.wait_for(keys.done.wait(), 30)
         assert pauses == [7.0, 1.0, 0.05, 0.2]
-        assert [record.getMessage() for record in caplog.records] == ["key maintenance failed: keys_unavailable"]
+        said = [(record.name, record.getMessage()) for record in caplog.records]
+        assert said == [("mintkey", "key maintenance failed: keys_unavailable")]
 
     async def test_ends_with_the_service(self, clock: FakeClock, pauses: list[float]) -> None:
         tokens = TokenService(issuer="i", keys=Upkept(clock, []), clock=clock)

@@ -38,6 +38,7 @@ class CountedStore(MemoryReplayStore):
         super().__init__(clock=clock)
         self.until: list[datetime] = []
         self.openings = 0
+        self.closings = 0
 
     async def revoke(self, key: str, /, *, expires_at: datetime) -> None:
         self.until.append(expires_at)
@@ -54,6 +55,10 @@ class CountedStore(MemoryReplayStore):
     async def _open(self) -> None:
         self.openings += 1
         await super()._open()
+
+    async def _close(self) -> None:
+        self.closings += 1
+        await super()._close()
 
 
 @pytest.fixture
@@ -184,15 +189,30 @@ async def test_keys_are_opened_by_who_was_not_entered_and_again_after_closing(
         await tokens.aclose()
 
 
+@pytest.mark.parametrize("ask", ["peek", "verify", "redeem", "revoke"])
+async def test_so_it_does_to_check_a_token_and_closes_what_it_opened(
+    clock: FakeClock, store: CountedStore, ask: str
+) -> None:
+    keys = MemoryKeyProvider(clock=clock)
+    tokens = TokenService(issuer="i", keys=keys, replay=MemoryReplayStore(clock=clock), clock=clock)
+    both = [await tokens.mint(LINK) for _ in range(2)]
+    checker = TokenVerifier(issuer="i", keys=keys, replay=store, clock=clock)
+    for token in both:
+        await ASKS[ask](checker, token)
+        assert (store.openings, store.closings) == (1, 0)
+    await checker.aclose()
+    assert (store.openings, store.closings) == (1, 1)
+
+
 async def test_a_purpose_without_marks_opens_no_store(tokens: TokenService, store: CountedStore) -> None:
     await tokens.verify(await tokens.mint(ACCESS), ACCESS)
     assert store.openings == 0
 
 
-Ask = Callable[[TokenService, str], Awaitable[object]]
+Ask = Callable[[TokenVerifier, str], Awaitable[object]]
 
 
-async def redeem(tokens: TokenService, token: str) -> None:
+async def redeem(tokens: TokenVerifier, token: str) -> None:
     async with tokens.redeem(token, LINK):
         pass
 

@@ -103,7 +103,7 @@ def _prefix(domain: bytes, *parts: str) -> hashlib.blake2b:
 
 def _name(begun: hashlib.blake2b, last: str) -> str:
     begun.update(_framed(last))
-    return b2a_base64(begun.digest(), newline=False)[:22].translate(_TO_URL).decode("ascii")
+    return b2a_base64(begun.digest())[:22].translate(_TO_URL).decode("ascii")
 
 
 def _framed(part: str) -> bytes:

@@ -86,7 +86,7 @@ class RevocationCache(Resource):
         self._clock = clock if clock is not None else SystemClock()
         self._tokens = _Recent(max_entries)
         self._subjects = _Recent(max_entries)
-        self._changes = 0
+        self._changes = object()  # another one whenever something was revoked here
         # One process may run several event loops in several threads. Held for microseconds, never over an await.
         self._lock = threading.Lock()
         self._entered: AbstractAsyncContextManager[Any] | None = None
@@ -105,7 +105,7 @@ class RevocationCache(Resource):
         if found.status is ClaimStatus.UNUSED and (found.cut_off_before is None or found.cut_off_before <= issued_at):
             with self._lock:
                 # What was revoked here while the answer was on its way may not be in it.
-                if changes == self._changes:
+                if changes is self._changes:
                     until = now + self._max_age
                     self._tokens.put(key, (until, issued_at))
                     self._subjects.put(cut_off, (until, found.cut_off_before))
@@ -178,7 +178,7 @@ class RevocationCache(Resource):
             ```
         """
         with self._lock:
-            self._changes += 1
+            self._changes = object()
             self._tokens, self._subjects = _Recent(self._max_entries), _Recent(self._max_entries)
 
     async def checks(self) -> Mapping[str, Check]:
@@ -209,7 +209,7 @@ class RevocationCache(Resource):
 
     def _forget(self, name: str, recent: "_Recent") -> None:
         with self._lock:
-            self._changes += 1
+            self._changes = object()
             recent.drop(name)
 
     def _families(self) -> FamilyStore:

@@ -9,6 +9,8 @@ from mintkey.replay import ClaimStatus, Look, MemoryReplayStore, RevocationCache
 from mintkey.testing import FakeClock
 
 LIFETIME = timedelta(minutes=10)
+PATIENCE = 5
+"""Seconds after which it hangs."""
 
 
 class Store(MemoryReplayStore):
@@ -60,7 +62,10 @@ async def test_an_answer_that_was_on_its_way_is_not_kept(cache, store, clock):
     now = clock.now()
     store.open.clear()
     looking = asyncio.create_task(cache.look("token", "subject", issued_at=now))
-    await store.was_asked.wait()
+    asked = asyncio.create_task(store.was_asked.wait())
+    # A look that ends before the store was asked is a failure of this test, and nothing to wait for.
+    await asyncio.wait((looking, asked), timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+    assert asked.done()
     await store.revoke("token", expires_at=now + LIFETIME)
     cache.forget()
     store.open.set()

@@ -2,10 +2,16 @@
 
 import pytest
 
+from mintkey.ids import new_id
 from mintkey.replay import table as module
+from mintkey.replay.marks import mark_name
 from mintkey.replay.table import NAME_SIZE, MarkTable
 
 NAME, OTHER, VALUE = (bytes([number]) * NAME_SIZE for number in range(3))
+
+
+def test_names_and_owners_of_our_own_are_kept_as_they_are() -> None:
+    assert NAME_SIZE == len(new_id()) == len(mark_name("issuer", "purpose", "id"))
 
 
 def test_what_is_removed_takes_up_no_memory_any_more() -> None:

@@ -70,10 +70,10 @@ class Hunter:
         for package in _HEAVY.split():
             importlib.import_module(package)
         with running("valkey") as server:
-            if self.options.cold != "only":
-                # In a fork: what comes after it must not find the package imported.
-                _in_fork(lambda: self._warm(modules, due, server))
-                self.results.reload()
+            # In a fork: what comes after it must not find the package imported. It measures who runs what for both.
+            warm = [] if self.options.cold == "only" else due
+            _in_fork(lambda: self._warm(modules, warm, server))
+            self.results.reload()
             if self.options.cold != "not":
                 self._cold(modules, [mutant for mutant in due if self._is_left(mutant)], server)
 

@@ -46,15 +46,16 @@ class Suspects:
         """Whom to ask, and how many there are."""
         tests = self.coverage.tests_of(file, mutant.lines) if mutant.in_function else set()
         names = {f"test_{mutant.module.rpartition('.')[2]}", self._likely.get(mutant.module, "::")} - {"::"}
+        about = f"[{mutant.module}.{mutant.function.strip('{}')}]"
         if not tests:  # a constant is in no line that runs: whoever knows the module may know its constants
             tests = self.coverage.tests_within(file) or self.coverage.passed()
-            tests = tests | {test for test in self.coverage.passed() if any(name in test for name in names)}
+            tests = tests | {test for test in self.coverage.passed() if any(name in test for name in (*names, about))}
         tests = tests & self.tests
         seconds = self.coverage.seconds
 
-        def cost(test: str) -> tuple[int, float]:
+        def cost(test: str) -> tuple[bool, int, float]:
             is_named = any(name in test for name in names)
-            return -self._kills[mutant.function, test], seconds[test] * (_NAMED if is_named else 1.0)
+            return about not in test, -self._kills[mutant.function, test], seconds[test] * (_NAMED if is_named else 1.0)
 
         ordered = sorted(tests, key=cost)
         spent = 0.0

@@ -11,13 +11,12 @@ from pathlib import Path
 from types import CodeType
 from typing import Any, NamedTuple
 
-from tests.mutation.operators import OPERATORS
+from tests.mutation.operators import DECLARATIONS, OPERATORS
 
 __all__ = ["Module", "Mutant"]
 
-_NEVER_CALLED = frozenset({"cast", "TypeVar", "ParamSpec", "NewType"})
+_NEVER_CALLED = frozenset({"cast", "TypeVar", "TypeVarTuple", "ParamSpec", "NewType"})
 _NOT_BEHAVIOUR = frozenset({"__all__", "__slots__"})
-_DECLARATIONS = frozenset({"slots", "stacklevel"})
 _MEMBER = re.compile(r"[A-Z][A-Z0-9_]*")
 # What a Lua script may get wrong. Each is changed wherever it occurs.
 _LUA = [
@@ -169,7 +168,7 @@ def _is_declaration(node: ast.AST) -> bool:
             return True
         case ast.Assign(targets=[ast.Name(id=name)]) if name in _NOT_BEHAVIOUR:
             return True
-        case ast.keyword(arg=name) if name in _DECLARATIONS:
+        case ast.keyword(arg=name) if name in DECLARATIONS:
             return True
         case _:
             return False

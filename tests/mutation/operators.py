@@ -1,17 +1,21 @@
 """What may be wrong in a program: every small defect of these kinds, one at a time, in one module's source.
 
 An operator looks at one node of the syntax tree and says what could stand there instead. Nothing is changed in what no
-program asks for: annotations, docstrings, `__all__`, `__slots__`, sentences in messages (a string with a space in it).
+program asks for: annotations, docstrings, `__all__`, `__slots__`, what only type checkers are told, sentences in
+messages (a string with a space in it).
 """
 
 import ast
 from collections.abc import Callable, Iterator
 from copy import copy
 
-__all__ = ["OPERATORS", "Change"]
+__all__ = ["DECLARATIONS", "OPERATORS", "Change"]
 
 Change = tuple[str, ast.AST]
 """An operator's name, and the node that it puts there."""
+
+DECLARATIONS = frozenset({"slots", "kw_only", "stacklevel"})
+"""Arguments that say how something may be used, and change nothing for who uses it so."""
 
 _COMPARED: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.Lt: (ast.LtE, ast.GtE),
@@ -125,7 +129,9 @@ def calls(node: ast.AST) -> Iterator[Change]:
     """A keyword argument is left out; `min` becomes `max`, `any` becomes `all`, `startswith` becomes `endswith`."""
     if not isinstance(node, ast.Call):
         return
-    for index in range(len(node.keywords)):
+    for index, keyword in enumerate(node.keywords):
+        if keyword.arg in DECLARATIONS:
+            continue
         changed = copy(node)
         changed.keywords = [*node.keywords[:index], *node.keywords[index + 1 :]]
         yield "argument left out", changed

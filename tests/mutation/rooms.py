@@ -53,6 +53,7 @@ ROOMS = {
             "tests/unit/sql",
             "tests/unit/redis",
             "tests/unit/test_verifying.py",
+            "tests/unit/test_values.py",
         ),
         likely={
             **dict.fromkeys(
@@ -64,17 +65,24 @@ ROOMS = {
         },
     ),
     "keys": Room(
-        ("mintkey.keys.ring", "mintkey.keys.engine", "mintkey.keys.keeper", "mintkey.keys.minting"),
+        (
+            "mintkey.keys.ring",
+            "mintkey.keys.engine",
+            "mintkey.keys.keeper",
+            "mintkey.keys.minting",
+            "mintkey.keys.counts",
+        ),
         (
             "tests/unit/keys",
             "tests/contracts/test_key_providers.py",
             "tests/properties/test_ring_machine.py",
             "tests/simulation/test_engine_agrees.py",
+            "tests/unit/test_values.py",
         ),
     ),
     "jose": Room(
         ("mintkey.jose.*",),
-        ("tests/unit/jose", "tests/conformance", "tests/properties/test_two_ed25519.py"),
+        ("tests/unit/jose", "tests/conformance", "tests/properties/test_two_ed25519.py", "tests/unit/test_values.py"),
     ),
     "claims": Room(
         ("mintkey.claims.*",),
@@ -83,6 +91,7 @@ ROOMS = {
             "tests/unit/test_verifying.py",
             "tests/unit/test_minting.py",
             "tests/properties/test_template.py",
+            "tests/unit/test_values.py",
         ),
     ),
     "service": Room(
@@ -98,10 +107,15 @@ ROOMS = {
             "tests/unit/refresh",
             "tests/unit/integrations/test_vocabulary.py",
             "tests/unit/integrations/test_operations.py",
+            "tests/unit/test_defaults_edges.py",
             "tests/unit/test_issuing_edges.py",
+            "tests/unit/test_kept_edges.py",
             "tests/unit/test_lifecycle.py",
+            "tests/unit/test_pacing_edges.py",
             "tests/unit/test_service_edges.py",
+            "tests/unit/test_spending.py",
             "tests/unit/test_verifier_edges.py",
+            "tests/unit/test_values.py",
         ),
         likely={
             **dict.fromkeys(("mintkey.service", "mintkey.issuing"), "test_minting"),

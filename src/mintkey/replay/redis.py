@@ -201,7 +201,7 @@ class RedisReplayStore(Resource):
         with PUBLIC_ERRORS_OF_LOOKING:
             call = await self._send(bucket, Call(pack("GET", name), 1, self._fence.key_to_read(bucket)))
             (held,) = call.replies
-            provable = await self._fence.is_provable(bucket, issued_at, call.read)
+            provable = await self._fence.is_provable(bucket, issued_at, call.read, deadline=call.deadline)
         return StoredFamily(held if isinstance(held, bytes) else None, provable)
 
     async def swap_family(self, key: str, /, *, expected: bytes | None, document: bytes, expires_at: datetime) -> bool:

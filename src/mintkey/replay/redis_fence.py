@@ -64,7 +64,7 @@ class RedisFence:
                 return
             await self._client.warn()
             if self._enabled:
-                await self._begin(memory_begins_at_opening(self._clock.time()))
+                await self._begin(memory_begins_at_opening(self._clock.time()), 0.0)
             self.is_open = True
 
     def close(self) -> None:
@@ -120,7 +120,7 @@ class RedisFence:
         """
         return self.reaches(bucket, issued_at, read) or is_of(held, self.tag(bucket))
 
-    async def mend(self, read: Reply, /, *, deadline: float = 0.0) -> None:
+    async def mend(self, read: Reply, /, *, deadline: float) -> None:
         """Begin the memory anew if this value of `key_to_read` says that it is gone.
 
         Args:
@@ -133,7 +133,7 @@ class RedisFence:
         if read is None and self._enabled:
             await self._begin_anew(deadline)
 
-    async def is_provable(self, bucket: Bucket, issued_at: datetime, read: Reply, /, *, deadline: float = 0.0) -> bool:
+    async def is_provable(self, bucket: Bucket, issued_at: datetime, read: Reply, /, *, deadline: float) -> bool:
         """`reaches`, and `mend` if that is needed. Raises as they do."""
         reaches = self.reaches(bucket, issued_at, read)
         await self.mend(read, deadline=deadline)
@@ -145,7 +145,7 @@ class RedisFence:
             async with lock:
                 await self._begin(memory_begins_after_loss(self._clock.time()), deadline)
 
-    async def _begin(self, second: int, deadline: float = 0.0) -> None:
+    async def _begin(self, second: int, deadline: float, /) -> None:
         calls = [
             (bucket.number, Call(pack("SET", bucket.epoch, second, "NX") + pack("GET", bucket.epoch), 2))
             for bucket in self._keys.buckets

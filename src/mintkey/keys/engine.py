@@ -282,6 +282,8 @@ class RotatingKeyProvider(Resource):
         try:
             changed = await self._tasks.run(self._keeper.change(Intent(prune=True)))
             await self._keychain.open_ahead(changed.snapshot.ring)
+            due_in = changed.snapshot.change_due_at - self._clock.time()
+            await self._tasks.run(self._keychain.make_ahead(changed.snapshot.ring, due_in=due_in))
             await self._mints.settle()
         except MintkeyError:
             return timedelta(seconds=_COOL_DOWN)  # callers meet the same trouble and report it
@@ -347,13 +349,15 @@ class RotatingKeyProvider(Resource):
     async def _advanced(self, snapshot: Snapshot) -> Snapshot:
         """The ring after what is due, or as it is if that cannot be done now: an overdue version is a good version."""
         failed_at = self._advance_failed_at
-        if failed_at is None:
-            with suppress(MintkeyError):
-                return await self._advancing.join()
-        elif self._clock.monotonic() - failed_at >= _COOL_DOWN and not self._advancing.is_running:
-            # One caller a second gives it a moment. While a store hangs all others go on at once.
+        is_tried = failed_at is not None
+        if failed_at is None or (self._clock.monotonic() - failed_at >= _COOL_DOWN and not self._advancing.is_running):
+            # One caller a second gives it a moment. While a store hangs, or a key takes its time to be made, all others
+            # go on at once.
             with anyio.move_on_after(_PATIENCE), suppress(MintkeyError):
                 return await self._advancing.join()
+            if not is_tried and self._advancing.is_running:
+                _logger.warning("ring %r is being rotated and that takes its time; going on", self._ring)
+                self._advance_failed_at = self._clock.monotonic()
         return snapshot
 
     async def _advance(self) -> Snapshot:

@@ -29,6 +29,7 @@ from mintkey.keys.news import KeyNews
 from mintkey.keys.policy import RotationPolicy
 from mintkey.keys.ports import KeyMaterial, StoredRing
 from mintkey.keys.ring import Intent, Ring, RingVersion, apply, change_due_at, keys_needed, plan
+from mintkey.keys.scarcity import without_new_keys
 from mintkey.keys.snapshot import NO_VERIFIERS, Snapshot, prepare_verifiers
 from mintkey.keys.store_clock import StoreClock
 from mintkey.loops import PerLoop
@@ -192,11 +193,11 @@ class RingKeeper:
         return kid not in self._uncountable
 
     async def _walk(self, intent: Intent | None, edit: Callable[[Ring], Ring] | None = None) -> Change:
-        tries = 0
+        tries, no_key = 0, None
         while tries < _TRIES:
             try:
                 async with self._lock.here():
-                    attempt = await self._try(intent, edit)
+                    attempt = await self._try(intent, edit, no_key)
             except _OvertakenError:
                 continue  # by somebody who got further every time, so that this comes to an end
             tries += 1
@@ -204,14 +205,23 @@ class RingKeeper:
             if attempt.snapshot is not None:
                 await self._keychain.destroy(attempt.dropped)
                 return Change(attempt.snapshot, len(attempt.dropped))
-            await self._keychain.make(attempt.keys_missing)
+            try:
+                await self._keychain.make(attempt.keys_missing)
+            except MintkeyError as error:
+                if no_key is not None or intent is None or not (intent.relieve or intent.revoke):
+                    raise
+                no_key = (
+                    error  # a revocation does not wait for a successor's successor, nor does one that is at its cap
+                )
         raise KeyProviderError(
             f"ring {self._access.ring!r} changes faster than it can be changed; try again",
             reason=Reason.ROTATION_CONFLICT,
             details={"ring": self._access.ring, "tries": _TRIES},
         )
 
-    async def _try(self, intent: Intent | None, edit: Callable[[Ring], Ring] | None) -> _Try:
+    async def _try(
+        self, intent: Intent | None, edit: Callable[[Ring], Ring] | None, no_key: MintkeyError | None
+    ) -> _Try:
         with self._noting_failure():
             look = await self._look()
             stored = look.stored
@@ -238,6 +248,10 @@ class RingKeeper:
             return await self._swap(look, theirs, after, (), planned_at)
         intent = intent or Intent()
         edits = plan(ring, planned_at, self._policy, replace(intent, relieve=intent.relieve | self._uncountable))
+        if no_key is not None:
+            edits = without_new_keys(ring, edits)
+            if not edits:
+                raise no_key
         if snapshot is not None and not edits:
             await self._use_up(self._uncountable)
             return _Try(snapshot=snapshot)

@@ -4,16 +4,19 @@ import logging
 from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from threading import Lock
 
 import anyio
 
+from mintkey.clock import Clock, SystemClock
 from mintkey.errors import ConfigurationError, MintkeyError, UnsupportedOperationError
 from mintkey.jose.algorithms import SPECS
 from mintkey.keys.answers import answer_of
 from mintkey.keys.base import Algorithm, SigningKey
 from mintkey.keys.ports import KeyCustodian, KeyMaterial, Rewrapping
 from mintkey.keys.ring import Rewrap, Ring
+from mintkey.lifecycle import Resource
 from mintkey.loops import PerLoop
 
 __all__ = ["Keychain"]
@@ -21,6 +24,16 @@ __all__ = ["Keychain"]
 _logger = logging.getLogger("mintkey.keys")
 
 _DEADLINE = 30.0  # for custodians that hang; not for making a key, which takes as long as it takes
+_AHEAD = 60.0  # seconds: a key elsewhere takes a few of them to be made, and may be refused at first
+_SPARE_FOR = 3600.0  # seconds: a key elsewhere costs its price from the first day, and may be swept after a while
+
+
+@dataclass(frozen=True, slots=True)
+class _Spare:
+    """A key that was made ahead of its use, and when."""
+
+    material: KeyMaterial
+    made_at: float
 
 
 class Keychain:
@@ -29,18 +42,20 @@ class Keychain:
     Args:
         custodian: Who holds the private keys.
         algorithm: What new keys are for.
+        clock: Tells how long a spare key has been lying about; by default the machine's.
 
     Attributes:
         custodian: Who holds the private keys.
     """
 
-    def __init__(self, custodian: KeyCustodian, algorithm: Algorithm, /) -> None:
+    def __init__(self, custodian: KeyCustodian, algorithm: Algorithm, /, *, clock: Clock | None = None) -> None:
         self.custodian = custodian
         self._algorithm: Algorithm = algorithm
+        self._clock = SystemClock() if clock is None else clock
         self._opened: dict[str, SigningKey] = {}
         self._making = PerLoop(anyio.Lock)
         self._guard = Lock()  # event loops of several threads share the lists; held for moments, never over an await
-        self._spares: list[KeyMaterial] = []
+        self._spares: list[_Spare] = []
         self._perhaps_used: Counter[str] = Counter()
         self._doomed: list[KeyMaterial] = []
 
@@ -112,8 +127,9 @@ class Keychain:
     def spares(self, count: int, ring: Ring, /) -> Sequence[KeyMaterial] | None:
         """So many keys that this ring does not know yet; None if there are not enough, and `make` has to come first."""
         with self._guard:
-            self._spares = [spare for spare in self._spares if not ring.knows(spare.kid)]
-            return tuple(self._spares[:count]) if len(self._spares) >= count else None
+            self._retire_spares()
+            self._spares = [spare for spare in self._spares if not ring.knows(spare.material.kid)]
+            return tuple(spare.material for spare in self._spares[:count]) if len(self._spares) >= count else None
 
     async def make(self, count: int, /) -> None:
         """Have at least so many spare keys. Those that a lost race leaves over serve the next time.
@@ -127,12 +143,25 @@ class Keychain:
                 creating = self.custodian.create(self._algorithm)
                 spare = await answer_of(creating, task=f"create a key for {self._algorithm}")
                 with self._guard:
-                    self._spares.append(spare)
+                    self._spares.append(_Spare(spare, self._clock.time()))
+
+    async def make_ahead(self, ring: Ring, /, *, due_in: float) -> None:
+        """Have a spare key when the next rotation by time is near, so that nobody waits for it then.
+
+        Args:
+            ring: The ring as it is.
+            due_in: Seconds until that rotation.
+
+        Raises:
+            KeyProviderError: It could not be made (`keys_unavailable`).
+        """
+        if due_in <= _AHEAD and self.spares(1, ring) is None:
+            await self.make(1)
 
     def used(self, materials: Sequence[KeyMaterial], /) -> None:
         """These are in the ring now."""
         with self._guard:
-            self._spares = [spare for spare in self._spares if spare not in materials]
+            self._spares = [spare for spare in self._spares if spare.material not in materials]
 
     @contextmanager
     def perhaps_used(self, materials: Sequence[KeyMaterial], /) -> Generator[None]:
@@ -149,8 +178,9 @@ class Keychain:
             self._perhaps_used.subtract(kids)
 
     async def destroy(self, materials: Sequence[KeyMaterial], /) -> None:
-        """Destroy keys whose versions are gone, and those of earlier calls for which that failed."""
+        """Destroy keys whose versions are gone, spare ones elsewhere that nobody took, and what failed before."""
         with self._guard:
+            self._retire_spares()
             doomed, self._doomed = [*self._doomed, *materials], []
         for material in doomed:
             try:
@@ -163,9 +193,27 @@ class Keychain:
                     self._doomed.append(material)
 
     async def aclose(self) -> None:
-        """Let go of everything; keys that were made and never used are destroyed."""
+        """Let go of everything; keys that were made and never used are destroyed.
+
+        A custodian with connections is closed, unless somebody entered it.
+        """
         with self._guard:
-            unused = [spare for spare in self._spares if not self._perhaps_used[spare.kid]]
+            unused = [spare.material for spare in self._spares if not self._perhaps_used[spare.material.kid]]
             self._spares = []
         self._opened.clear()
         await self.destroy(unused)
+        if isinstance(self.custodian, Resource):
+            await self.custodian.aclose_unless_open()
+
+    def _retire_spares(self) -> None:
+        """Let go of spare keys elsewhere that nobody took for so long that they may have been swept."""
+        latest = self._clock.time() - _SPARE_FOR
+        old = [spare for spare in self._spares if spare.made_at < latest and _is_elsewhere(spare.material)]
+        if old:
+            self._spares = [spare for spare in self._spares if spare not in old]
+            self._doomed += [spare.material for spare in old if not self._perhaps_used[spare.material.kid]]
+
+
+def _is_elsewhere(material: KeyMaterial) -> bool:
+    """Whether the handle is but the name of a key that others hold."""
+    return material.public_jwk is not None and not material.erase_when_retiring

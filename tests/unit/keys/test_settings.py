@@ -63,3 +63,12 @@ def test_a_period_in_which_nobody_outside_can_learn_of_a_key_is_warned_of(
 ) -> None:
     check_settings(**GOOD | {"policy": RotationPolicy(every=every, publish_ahead=ahead)})
     assert ("before they can know it" in caplog.text) is warned
+
+
+@pytest.mark.parametrize(("seconds", "warned"), [(60, True), (610, True), (610.001, False), (86_400, False)])
+def test_a_previous_ttl_that_an_outage_uses_up_is_warned_of(
+    seconds: float, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who signs without knowing that his key was replaced signs for nobody else."""
+    check_settings(**GOOD | {"policy": RotationPolicy(previous_ttl=timedelta(seconds=seconds))})
+    assert ("cut off from its store" in caplog.text) is warned

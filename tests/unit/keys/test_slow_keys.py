@@ -1,0 +1,84 @@
+"""Keys that take their time to be made, or cannot be made at all: nobody waits who has a key that signs."""
+
+from datetime import timedelta
+
+import anyio
+import pytest
+
+from mintkey import Purpose, TokenService
+from mintkey.errors import KeyProviderError, KeyRevokedError
+from mintkey.keys import MemoryKeyProvider
+from mintkey.testing import FakeClock
+from tests.support.polling import until
+from tests.support.ring_faults import BY_COUNT, BY_HAND, HOURLY, FaultyCustodian
+
+ACCESS = Purpose("access", lifetime=timedelta(minutes=5))
+
+
+async def test_no_mint_waits_for_a_key_that_is_being_made() -> None:
+    clock, custodian = FakeClock(), FaultyCustodian()
+    keys = MemoryKeyProvider(custodian=custodian, policy=HOURLY, clock=clock)
+    tokens = TokenService(issuer="https://myapp.example", keys=keys, clock=clock)
+    first = await tokens.mint(ACCESS)
+    custodian.slow = anyio.Event()
+    clock.advance(timedelta(hours=1, seconds=1))
+    with anyio.fail_after(20):  # half a second for the one who begins it
+        for _ in range(10):
+            assert (await tokens.mint(ACCESS)).key_id == first.key_id
+    clock.advance(timedelta(seconds=10))
+    assert (await tokens.health()).checks["keys.rotation"].word == "overdue"
+    custodian.slow.set()
+
+    async def has_rotated() -> bool:
+        return (await tokens.mint(ACCESS)).key_id != first.key_id
+
+    await until(has_rotated)
+    await tokens.aclose()
+
+
+async def test_the_next_key_is_made_a_minute_ahead() -> None:
+    """So the rotation itself asks nobody for anything."""
+    clock, custodian = FakeClock(), FaultyCustodian()
+    async with MemoryKeyProvider(custodian=custodian, policy=HOURLY, clock=clock) as keys:
+        first = (await keys.acquire()).key.kid
+        clock.advance(timedelta(minutes=58, seconds=59))
+        await keys.maintain()
+        assert len(custodian.created) == 2
+        clock.advance(timedelta(seconds=2))
+        for _ in range(3):
+            await keys.maintain()
+        assert len(custodian.created) == 3
+        custodian.broken = {"create"}
+        clock.advance(timedelta(seconds=60))
+        assert (await keys.acquire()).key.kid != first
+
+
+async def test_while_no_key_can_be_made_a_version_at_its_cap_is_relieved_all_the_same() -> None:
+    """By the successor that stands ready; the one after it is made as soon as that is possible."""
+    custodian = FaultyCustodian()
+    async with MemoryKeyProvider(custodian=custodian, policy=BY_COUNT) as keys:
+        first = (await keys.acquire()).key.kid
+        custodian.broken = {"create"}
+        kids = [(await keys.acquire()).key.kid for _ in range(13)]
+        assert (kids.count(first), len(set(kids))) == (6, 2)
+        assert (await keys.checks())["successor"].word == "missing"
+        with pytest.raises(KeyProviderError):
+            await keys.acquire()
+        custodian.broken = set()
+        assert (await keys.acquire()).key.kid not in kids
+        assert (await keys.checks())["successor"].ok
+
+
+async def test_while_no_key_can_be_made_a_version_is_revoked_all_the_same() -> None:
+    custodian = FaultyCustodian()
+    async with MemoryKeyProvider(custodian=custodian, policy=BY_HAND) as keys:
+        kids = [version.kid for version in await keys.versions()]
+        custodian.broken = {"create"}
+        for kid in reversed(kids):
+            await keys.revoke(kid)
+            with pytest.raises(KeyRevokedError):
+                await keys.resolve(kid)
+        with pytest.raises(KeyProviderError):
+            await keys.acquire()
+        custodian.broken = set()
+        assert (await keys.acquire()).key.kid not in kids

@@ -54,7 +54,13 @@ UNTRACED = (*LARGE, "tests/concurrency", "tests/conformance", "tests/properties"
 TWICE = (*ONCE, "tests/integration", "tests/properties")
 
 # Debian's names for what tests start, besides what comes from PyPI.
-PROGRAMS = {"redis-server": "redis-server", "chromium": "chromium", "chromedriver": "chromium-driver", "wrk": "wrk"}
+PROGRAMS = {
+    "redis-server": "redis-server",
+    "chromium": "chromium",
+    "chromedriver": "chromium-driver",
+    "softhsm2-util": "softhsm2",
+    "wrk": "wrk",
+}
 
 EXTRAS = frozenset(nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"])
 

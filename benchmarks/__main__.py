@@ -47,6 +47,7 @@ QUESTIONS = (
     Question("imports", ("P17",), loop=False),
     Question("stalls", ("stall",)),
     Question("remote", ("remote",)),
+    Question("kms", ("kms",)),
     Question("growth", ("growth",), loop=False),
     Question("features"),
     Question("instructions", loop=False),

@@ -22,6 +22,7 @@ NEEDS = {
     "codecs": RIVALS,
     "guard": ("fastapi",),
     "guard_served": ("fastapi", "uvicorn"),
+    "kms": ("aiobotocore", "moto"),
     "speed": (*RIVALS, "nacl", "orjson"),
 }
 

@@ -1,7 +1,8 @@
 """The two ports below the engine: where a ring lives, and who holds the private keys."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Protocol, runtime_checkable
 
 from mintkey.keys.base import Algorithm, SigningKey
@@ -13,6 +14,7 @@ __all__ = [
     "MintReturns",
     "Rewrapping",
     "StoredRing",
+    "Sweeping",
 ]
 
 
@@ -127,6 +129,30 @@ class Rewrapping(Protocol):
 
         Raises:
             KeyProviderError: The handle does not open (`keys_unavailable`).
+        """
+        ...
+
+
+@runtime_checkable
+class Sweeping(Protocol):
+    """A capability of its own: a custodian that finds the keys which it made for a ring and nobody knows of any more.
+
+    A process that is killed between making a key and putting it into the ring leaves one behind.
+    """
+
+    async def sweep(self, in_use: Collection[KeyMaterial], /, *, older_than: timedelta) -> Sequence[str]:
+        """Destroy the keys that were made for this ring, are none of those in use, and are older than that.
+
+        Args:
+            in_use: All that is in the ring now.
+            older_than: Younger keys may be on their way into the ring.
+
+        Returns:
+            What the custodian calls those keys, for operators.
+
+        Raises:
+            ConfigurationError: `older_than` is shorter than a key may be on its way (`configuration`).
+            KeyProviderError: The custodian cannot be reached (`keys_unavailable`).
         """
         ...
 

@@ -139,10 +139,11 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
-def faults(session: nox.Session) -> None:
-    """Every fault on every wire, and the table of what came of it; a part of it is among the tests."""
-    _install(session, "test")
-    session.run("pytest", "-n", WORKERS, "tests/faults", env={"FAULTS": "all"})
+def proof(session: nox.Session) -> None:
+    """Every hostile token, every fault on every wire, the larger models: of all these the tests try a part."""
+    _install(session, "bench")
+    whole = {"MINTKEY_ATTACKS": "all", "MINTKEY_FAULTS": "all", "MINTKEY_MODEL": "large"}
+    session.run("pytest", "-n", WORKERS, "tests/security", "tests/model", "tests/faults", env=whole)
     session.run("python", "-m", "tests.faults")
 
 

@@ -11,7 +11,7 @@ from tests.faults.wire import Mishap
 
 __all__ = ["allowed", "cells"]
 
-_IS_ALL = os.environ.get("FAULTS") == "all"
+_IS_ALL = os.environ.get("MINTKEY_FAULTS") == "all"
 
 _TELLING = frozenset({Mishap.RESET_AFTER, Mishap.LOST, "killed"})
 """Was it executed? The answer does not say."""
@@ -22,9 +22,9 @@ Fault = TypeVar("Fault")
 def cells(backend: str, faults: Iterable[Fault], *, names: Iterable[str] | None = None) -> list[tuple[str, Fault]]:
     """Which calls, of all or of those that are named, are tried with which faults.
 
-    All with all if the environment says `FAULTS=all`. Else each call with another fault than its neighbours, and a
-    claim with every fault, or with the few that tell most where each try costs: each kind of call and each kind of
-    fault is there, and what they do not share is not tried again and again.
+    All with all if the environment says `MINTKEY_FAULTS=all`. Else each call with another fault than its neighbours,
+    and a claim with every fault, or with the few that tell most where each try costs: each kind of call and each kind
+    of fault is there, and what they do not share is not tried again and again.
     """
     calls, kinds = list(PATHS[backend] if names is None else names), list(faults)
     if _IS_ALL:

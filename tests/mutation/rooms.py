@@ -77,6 +77,7 @@ ROOMS = {
             "tests/contracts/test_key_providers.py",
             "tests/properties/test_ring_machine.py",
             "tests/simulation/test_engine_agrees.py",
+            "tests/unit/test_two_loops.py",
             "tests/unit/test_values.py",
         ),
     ),

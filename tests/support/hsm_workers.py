@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import traceback
 import warnings
 from datetime import timedelta
 
@@ -46,6 +47,8 @@ async def fork(module: str, database: str) -> list[str]:
     if child == 0:
         try:
             asyncio.run(_say(tokens))
+        except BaseException:  # noqa: BLE001 - a copy goes no further
+            traceback.print_exc()
         finally:
             os._exit(1)
     minted += await _mint(tokens, 10)

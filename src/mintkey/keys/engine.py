@@ -45,7 +45,7 @@ _logger = logging.getLogger("mintkey.keys")
 
 _COOL_DOWN = 1.0  # seconds between two tries of a rotation that failed
 _PATIENCE = 0.5  # seconds of real time that a caller gives such a try
-_LONG_PATIENCE = 2.0  # and a look at the store, if there is an answer without it
+_LONG_PATIENCE = 2.0  # and the first one, and a look at the store if there is an answer without it
 _MAX_REASON = 500
 _MAY_SIGN = frozenset({KeyState.ACTIVE, KeyState.PENDING})
 
@@ -349,13 +349,13 @@ class RotatingKeyProvider(Resource):
     async def _advanced(self, snapshot: Snapshot) -> Snapshot:
         """The ring after what is due, or as it is if that cannot be done now: an overdue version is a good version."""
         failed_at = self._advance_failed_at
-        is_tried = failed_at is not None
+        is_first = failed_at is None
         if failed_at is None or (self._clock.monotonic() - failed_at >= _COOL_DOWN and not self._advancing.is_running):
             # One caller a second gives it a moment. While a store hangs, or a key takes its time to be made, all others
             # go on at once.
-            with anyio.move_on_after(_PATIENCE), suppress(MintkeyError):
+            with anyio.move_on_after(_LONG_PATIENCE if is_first else _PATIENCE), suppress(MintkeyError):
                 return await self._advancing.join()
-            if not is_tried and self._advancing.is_running:
+            if is_first and self._advancing.is_running:
                 _logger.warning("ring %r is being rotated and that takes its time; going on", self._ring)
                 self._advance_failed_at = self._clock.monotonic()
         return snapshot

@@ -44,6 +44,16 @@ def test_a_trouble_is_told_without_an_address(trouble: Exception | None, message
     assert explain(trouble) == (message, "timeout" if "in time" in message else "connection")
 
 
+@pytest.fixture
+def no_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names that nobody knows; how long a resolver takes to say so is not ours."""
+
+    def resolve(*_arguments: object, **_named: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+
 @pytest.fixture(params=["refused", "cluster", "sentinel", "no socket", "no name", "no such database"])
 def place(request: pytest.FixtureRequest, tmp_path: Path, valkey: RedisServer) -> tuple[str, str]:
     """A URL that leads nowhere, and what is told of it."""
@@ -58,6 +68,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, valkey: RedisServer) -
         case "no socket":
             return f"unix://:secret@{tmp_path}/redis.sock", "Redis cannot be reached: No such file or directory"
         case "no name":
+            request.getfixturevalue("no_names")
             return "redis://:secret@redis.invalid", "Redis cannot be reached: its name leads nowhere"
         case _:
             return f"redis://127.0.0.1:{valkey.port}/9999", "Redis refuses the handshake"

@@ -9,7 +9,7 @@ other session out together with the one that logged in.
 
 import ctypes
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from threading import Condition, Lock
 from typing import Any, Protocol
@@ -111,8 +111,8 @@ class Module:
     """
 
     def __init__(self, path: str, functions: Any, /) -> None:
-        self.lock = Lock()
-        self.era = 0
+        self.lock: _Lock = Lock()
+        self.era: int = 0
         self._functions = functions
         self._is_stale = False
         # Whoever initialised it before us may count on its being as it is, and may not have asked for locks.
@@ -219,7 +219,7 @@ class _Modules:
 # A module belongs to the process: what one initialises or finalises, all share.
 _modules = _Modules()
 os.register_at_fork(after_in_child=_modules.forget_parent)
-load = _modules.load
+load: Callable[[str, float], Module] = _modules.load
 """The module in a file, loaded and initialised when it first is asked for; waits so many seconds for others who do.
 
 Raises:

@@ -15,7 +15,7 @@ from tests.support.ring_faults import BY_COUNT, BY_HAND, HOURLY, FaultyCustodian
 ACCESS = Purpose("access", lifetime=timedelta(minutes=5))
 
 
-async def test_no_mint_waits_for_a_key_that_is_being_made() -> None:
+async def test_no_mint_waits_for_a_key_that_is_being_made(caplog: pytest.LogCaptureFixture) -> None:
     clock, custodian = FakeClock(), FaultyCustodian()
     keys = MemoryKeyProvider(custodian=custodian, policy=HOURLY, clock=clock)
     tokens = TokenService(issuer="https://myapp.example", keys=keys, clock=clock)
@@ -25,6 +25,8 @@ async def test_no_mint_waits_for_a_key_that_is_being_made() -> None:
     with anyio.fail_after(20):  # two seconds for those who find that it is due, none for all others
         for _ in range(10):
             assert (await tokens.mint(ACCESS)).key_id == first.key_id
+    (told,) = [(record.name, record.message) for record in caplog.records]
+    assert told == ("mintkey.keys", "ring 'default' is being rotated and that takes its time; going on")
     clock.advance(timedelta(seconds=10))
     assert (await tokens.health()).checks["keys.rotation"].word == "overdue"
     custodian.slow.set()
@@ -82,3 +84,12 @@ async def test_while_no_key_can_be_made_a_version_is_revoked_all_the_same() -> N
             await keys.acquire()
         custodian.broken = set()
         assert (await keys.acquire()).key.kid not in kids
+
+
+async def test_a_revocation_without_a_reason_has_none() -> None:
+    async with MemoryKeyProvider() as keys:
+        kid = (await keys.acquire()).key.kid
+        await keys.revoke(kid)
+        revoked = keys.workings.keeper.signer()[0].ring.find(kid)
+        assert revoked is not None
+        assert (revoked.revoked_at is not None, revoked.revoked_because) == (True, "")

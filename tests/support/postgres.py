@@ -81,9 +81,7 @@ class PostgresServer:
 
     def kill(self) -> None:
         """End all of its processes at once, as the death of the machine does."""
-        for process in self._processes():
-            with suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
         if self._guard is not None:
             self._guard.communicate("killed\n")
             self._guard = None
@@ -95,13 +93,16 @@ class PostgresServer:
 
     def freeze(self) -> None:
         """Let it answer nobody, with every connection open."""
-        for process in self._processes():
-            os.kill(process, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
         for process in self._processes():
-            os.kill(process, signal.SIGCONT)
+            with suppress(ProcessLookupError):  # one of a connection that ended meanwhile
+                os.kill(process, number)
 
     def create(self, name: str | None = None) -> str:
         """The name of a new and empty database."""

@@ -168,7 +168,7 @@ def test_keys_that_break_a_promise_are_found_out(mintkey, monkeypatch, provider,
 
     result = mintkey("demo")
 
-    assert result.exit_code == 1
+    assert result.exit_code == 1, result.stderr
     assert result.stderr.startswith("mintkey: broken_promise: promised: ")
     assert said in result.stderr
 

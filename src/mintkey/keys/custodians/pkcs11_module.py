@@ -111,7 +111,7 @@ class Module:
     """
 
     def __init__(self, path: str, functions: Any, /) -> None:
-        self.lock: _Lock = Lock()
+        self.lock: Lock = Lock()
         self.era: int = 0
         self._functions = functions
         self._is_stale = False

@@ -16,7 +16,7 @@ from mintkey.redis.troubles import explain
 from mintkey.replay.redis import RedisReplayStore
 from tests.support.servers import RedisServer, free_port
 
-SHORT = timedelta(seconds=0.2)
+SHORT = timedelta(seconds=1.5)
 LATER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
@@ -101,7 +101,7 @@ async def test_every_call_tells_why_there_is_no_connection(
 
 async def test_so_does_a_call_of_a_store_that_worked_before(own_valkey: RedisServer) -> None:
     """And as soon as somebody answers, it is told no more."""
-    store = RedisKeyRingStore(own_valkey.url, timeout=timedelta(seconds=0.5))
+    store = RedisKeyRingStore(own_valkey.url, timeout=SHORT)
     async with store:
         assert await store.load("default") is None
         port = own_valkey.port

@@ -207,3 +207,14 @@ async def test_a_mark_that_is_spent_lives_on_though_it_is_spent_again_for_less(
     before = valkey.life_of(MARK)
     assert await store.commit("name", owner="me", expires_at=datetime.now(UTC) + SECOND)
     assert valkey.life_of(MARK) > before - 10_000
+
+
+async def test_what_was_reserved_and_then_spent_names_its_memory_still(
+    valkey: RedisServer, store: RedisReplayStore
+) -> None:
+    """It was granted: after a loss it stays a proof to whoever reads it."""
+    assert await claim(store, "owner", LATER, lease=timedelta(seconds=30)) is ClaimOutcome.ACCEPTED
+    assert await store.commit("name", owner="owner", expires_at=LATER)
+    bucket, mark = store._keys.mark("name")
+    held, begins = await valkey.send("GET", mark), await valkey.send("GET", bucket.epoch)
+    assert is_of(held.encode("utf-8", "surrogateescape"), tag_of(int(begins)))

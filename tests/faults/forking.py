@@ -32,7 +32,7 @@ async def claim_all(stores: Stores, names: list[str]) -> list[str]:
     """The names that this process was granted."""
     granted: list[str] = []
     for name in names:
-        fate, answer = await attempt(PATHS["sqlite"]["claim"].call(Ground(stores, stores, name)))
+        fate, answer = await attempt(PATHS["postgresql"]["claim"].call(Ground(stores, stores, name)))
         assert fate is Fate.DONE, repr(answer)
         if answer == "accepted":
             granted.append(name)

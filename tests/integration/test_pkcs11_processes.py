@@ -16,6 +16,7 @@ from mintkey.testing import FakeClock
 from tests.support import hsm_workers
 from tests.support.hsm import Hsm, Officer, handle_of
 from tests.support.hsm_workers import ACCESS
+from tests.support.postgres import PostgresDatabase
 from tests.support.processes import results
 
 pytest_plugins = ["tests.support.hsm_fixtures"]
@@ -46,7 +47,8 @@ async def test_two_processes_share_a_token(hsm: Hsm, database: str) -> None:
     assert kids <= on_the_token
 
 
-async def test_a_copy_of_a_process_has_sessions_of_its_own(hsm: Hsm, database: str) -> None:
+async def test_a_copy_of_a_process_has_sessions_of_its_own(hsm: Hsm, postgres: PostgresDatabase) -> None:
+    database = postgres.url
     said = await to_thread.run_sync(lambda: results("tests.support.hsm_workers", ("fork", hsm.module, database)))
     assert sorted(map(len, said)) == [10, 30]
     async with hsm_workers.service(str(hsm.module), database) as tokens:

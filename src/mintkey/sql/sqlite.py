@@ -13,12 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from mintkey.errors import ConfigurationError
 from mintkey.sql.backend import Bell, Durability
 from mintkey.sql.schema import SECONDS
-from mintkey.sql.sqlite_file import Identity, SQLiteFile, identity_of
+from mintkey.sql.sqlite_copies import Use, use
+from mintkey.sql.sqlite_file import USE, SQLiteFile, identity_of
 
 __all__ = ["SQLite", "connect", "is_memory"]
 
 _GONE = ("no such table", "no such column")
-_IDENTITY = "mintkey.sqlite.identity"
+_PATH = "mintkey.sqlite.path"
 
 _PRAGMAS = (
     "PRAGMA synchronous = FULL",  # a spent mark that was answered must survive a power cut
@@ -85,14 +86,16 @@ class SQLite:
         A file that was deleted or replaced lives on for those who have it open. Two processes that spend in two files
         both win, so the place is compared before every transaction.
         """
-        info: dict[str, tuple[str, Identity]] = connection.info
-        if _IDENTITY not in info:
+        info = connection.info
+        if _PATH not in info:
             databases = await connection.exec_driver_sql("PRAGMA database_list")
             path = next(str(row["file"]) for row in databases.mappings() if row["name"] == "main")
             await connection.rollback()
-            info[_IDENTITY] = path, await identity_of(path)
-        path, identity = info[_IDENTITY]
-        return await identity_of(path) == identity
+            if USE not in info:  # an engine of somebody else
+                info[USE] = use(await identity_of(path))
+            info[_PATH] = path
+        in_use: Use = info[USE]
+        return await identity_of(info[_PATH]) == in_use.identity
 
     async def durability(self, connection: AsyncConnection, /) -> Durability:
         """`PRAGMA synchronous`, which is each connection's own."""

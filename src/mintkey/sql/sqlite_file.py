@@ -8,13 +8,15 @@ from urllib.parse import quote
 
 import anyio
 import anyio.to_thread
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from mintkey.ids import new_id
+from mintkey.sql.sqlite_copies import Identity, use
 
-__all__ = ["Identity", "SQLiteFile", "identity_of"]
+__all__ = ["USE", "SQLiteFile", "identity_of"]
 
-Identity = tuple[int, int] | None
-"""Device and inode of a file; None in memory, or if there is none."""
+USE = "mintkey.sqlite.use"
+"""In what a pool knows of a connection: the use of its file."""
 
 _SWITCH_PATIENCE = 0.5
 """Seconds of waiting for others to let us switch to the write-ahead log."""
@@ -33,57 +35,63 @@ class SQLiteFile:
     def __init__(self, path: str, *, is_read_only: bool) -> None:
         self._path = path
         self._is_read_only = is_read_only
+        self._identity: Identity = None
 
     async def prepare(self) -> None:
         """See that it can be opened; create it if it is missing.
 
         Raises:
-            OSError: There can be no such file.
+            OSError: There can be no such file, or this process is a copy of one that has it open.
             sqlite3.Error: What is there cannot be opened.
         """
-        self._path = await anyio.to_thread.run_sync(_look_at if self._is_read_only else _create, self._path)
+        self._path, self._identity = await anyio.to_thread.run_sync(self._prepare)
 
-    def point(self, _dialect: object, _record: object, arguments: list[str], _keywords: object) -> None:
+    def point(self, _dialect: object, record: ConnectionPoolEntry, arguments: list[str], _keywords: object) -> None:
         """Let a new connection lead here, wherever the working directory may be by now: SQLAlchemy's `do_connect`."""
+        record.info[USE] = use(self._identity)
         _, _, parameters = arguments[0].partition("?")
         arguments[0] = f"file:{quote(self._path)}?{parameters}"
+
+    def _prepare(self) -> tuple[str, Identity]:
+        """Open and close the file, so that the error is ours if that cannot be done; its full path, and what it is."""
+        path = Path(self._path).absolute()
+        if not self._is_read_only and not os.path.lexists(path):
+            _create(path)
+        opened = use(_identity_of(path))
+        with closing(_open(path, mode="ro" if self._is_read_only else "rw")) as file:
+            if not self._is_read_only:
+                # Readers and the writer then do not wait for each other.
+                with suppress(sqlite3.Error):  # where it cannot be had, all is right without
+                    file.execute("PRAGMA journal_mode = WAL")
+        return str(path), opened.identity
 
 
 async def identity_of(path: str, /) -> Identity:
     """Which file lies at a path now."""
+    return await anyio.to_thread.run_sync(_identity_of, path)
+
+
+def _identity_of(path: str | Path) -> Identity:
     try:
-        found = await anyio.Path(path).stat()
+        found = os.stat(path)  # noqa: PTH116 - a path as SQLite says it is a text
     except OSError:
         return None
     return found.st_dev, found.st_ino
 
 
-def _create(given: str) -> str:
-    """Create the file with mode 0600, unless there is one, and see that it has a write-ahead log; its full path."""
-    path = Path(given).absolute()
-    if not os.path.lexists(path):
-        # Made under another name and then linked: of several processes one wins, and we never close a descriptor of a
-        # file that SQLite has open, which would drop its POSIX locks. Left empty: SQLite then deletes what the log of
-        # a file that was deleted left behind, instead of reading it.
-        temporary = path.with_name(f"{path.name}.{new_id()}")
-        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        try:
-            temporary.chmod(0o600)  # a strict umask may have taken away our own rights
-            with suppress(FileExistsError):
-                os.link(temporary, path)
-        finally:
-            temporary.unlink()
-    # Readers and the writer then do not wait for each other; where that cannot be had, all is right without.
-    with closing(_open(path, mode="rw")) as file, suppress(sqlite3.Error):
-        file.execute("PRAGMA journal_mode = WAL")
-    return str(path)
-
-
-def _look_at(given: str) -> str:
-    """Open and close the file, so that the error is ours if that cannot be done; its full path."""
-    path = Path(given).absolute()
-    _open(path, mode="ro").close()
-    return str(path)
+def _create(path: Path) -> None:
+    """Create the file, empty, with mode 0600."""
+    # Made under another name and then linked: of several processes one wins, and we never close a descriptor of a
+    # file that SQLite has open, which would drop its POSIX locks. Left empty: SQLite then deletes what the log of
+    # a file that was deleted left behind, instead of reading it.
+    temporary = path.with_name(f"{path.name}.{new_id()}")
+    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    try:
+        temporary.chmod(0o600)  # a strict umask may have taken away our own rights
+        with suppress(FileExistsError):
+            os.link(temporary, path)
+    finally:
+        temporary.unlink()
 
 
 def _open(path: Path, *, mode: str) -> sqlite3.Connection:

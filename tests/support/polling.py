@@ -2,10 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import anyio
 
-__all__ = ["until"]
+__all__ = ["PATIENCE", "until"]
+
+PATIENCE = timedelta(seconds=20)
+"""For stores in tests that are not about time, on a machine that has other things to do."""
 
 
 async def until(condition: Callable[[], Awaitable[bool]], *, patience: float = 120) -> None:

@@ -14,6 +14,7 @@ from mintkey.keys.redis import RedisKeyProvider
 from mintkey.keys.sealing import Sealer
 from mintkey.keys.stores.redis import RedisKeyRingStore
 from mintkey.testing.contracts.providers import ContractProvider
+from tests.support.polling import PATIENCE
 
 __all__ = ["RedisServers", "redis_ring"]
 
@@ -45,7 +46,7 @@ class RedisRingHarness:
     sealer: Sealer = field(default_factory=lambda: Sealer([Sealer.generate_key()]))
 
     def store(self) -> KeyRingStore:
-        return self._closed_at_the_end(RedisKeyRingStore(self.servers.url))
+        return self._closed_at_the_end(RedisKeyRingStore(self.servers.url, timeout=PATIENCE))
 
     def provider(self, *, clock: Clock, policy: RotationPolicy) -> ContractProvider:
         provider = RedisKeyProvider(self.servers.url, clock=clock, policy=policy, sealer=self.sealer)

@@ -9,6 +9,7 @@ from mintkey.replay.redis import RedisReplayStore
 from mintkey.replay.redis_keys import Keys
 from mintkey.replay.revocation_cache import RevocationCache
 from mintkey.testing.contracts.replay_stores import ReplayStoreHarness
+from tests.support.polling import PATIENCE
 from tests.support.redis_ring_harness import RedisServers
 
 
@@ -67,7 +68,7 @@ class RedisReplayHarness(ReplayStoreHarness):
             await store.aclose()
 
     async def store(self, *, fence: bool = True) -> RedisReplayStore:
-        self._stores.append(RedisReplayStore(self._servers.url, clock=self.clock, fence=fence))
+        self._stores.append(RedisReplayStore(self._servers.url, clock=self.clock, fence=fence, timeout=PATIENCE))
         return self._stores[-1]
 
     async def lose_memory(self) -> None:

@@ -157,3 +157,26 @@ class Start(Protocol):
         custodian: KeyCustodian | None = ...,
         algorithm: Algorithm = ...,
     ) -> RotatingKeyProvider: ...
+
+
+async def held(store: FaultyRingStore) -> StoredRing:
+    """What is in the store now."""
+    stored = await store.shared.load("default")
+    assert stored is not None
+    return stored
+
+
+async def counted(store: FaultyRingStore) -> dict[str, int]:
+    """What the store has counted, by kid."""
+    return dict((await held(store)).mints)
+
+
+async def restore(
+    store: FaultyRingStore, stored: StoredRing, *, revision: int | None = None, with_counts: bool = True
+) -> None:
+    """Put an older state back, as a replica knew it that lagged behind; at a revision, by default its own."""
+    store.shared.forget("default")
+    for each in range(stored.revision if revision is None else revision):
+        await store.shared.compare_and_swap("default", expected=each, document=stored.document)
+    for kid, count in stored.mints.items() if with_counts else ():
+        await store.shared.reserve("default", kid, want=count, limit=count)

@@ -18,6 +18,7 @@ from mintkey.replay.sql import SQLReplayStore
 from mintkey.sql.schema import CUT_OFFS, FAMILIES, MARKS, RINGS
 from mintkey.testing.contracts.providers import ContractProvider
 from mintkey.testing.contracts.replay_stores import ReplayStoreHarness
+from tests.support.polling import PATIENCE
 from tests.support.postgres import PostgresDatabase
 
 __all__ = ["SQLReplayHarness", "engine_of", "engine_on", "postgresql", "postgresql_engine", "sqlite", "sqlite_engine"]
@@ -40,7 +41,7 @@ class SQLHarness:
     sealer: Sealer = field(default_factory=lambda: Sealer([Sealer.generate_key()]))
 
     def store(self) -> KeyRingStore:
-        return self._closed_at_the_end(SQLKeyRingStore(self.database))
+        return self._closed_at_the_end(SQLKeyRingStore(self.database, timeout=PATIENCE))
 
     def provider(self, *, clock: Clock, policy: RotationPolicy) -> ContractProvider:
         from mintkey.keys.sql import SQLKeyProvider
@@ -118,7 +119,7 @@ class SQLReplayHarness(ReplayStoreHarness):
         await self._engine.dispose()
 
     async def store(self, *, fence: bool = True) -> SQLReplayStore:
-        self._stores.append(SQLReplayStore(self._database, clock=self.clock, fence=fence))
+        self._stores.append(SQLReplayStore(self._database, clock=self.clock, fence=fence, timeout=PATIENCE))
         return self._stores[-1]
 
     async def lose_memory(self) -> None:

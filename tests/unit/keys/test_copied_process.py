@@ -9,7 +9,7 @@ import pytest
 from mintkey.keys.engine import RotatingKeyProvider
 from mintkey.keys.policy import RotationPolicy
 from mintkey.testing.clock import FakeClock
-from tests.support.ring_faults import TTL, FaultyCustodian, FaultyRingStore
+from tests.support.ring_faults import TTL, FaultyCustodian, FaultyRingStore, counted
 
 MANY = RotationPolicy(every=None, max_mints=2_000_000, previous_ttl=TTL, publish_ahead=timedelta(0))
 
@@ -21,16 +21,14 @@ def test_a_copy_neither_signs_with_it_nor_gives_it_back(monkeypatch: pytest.Monk
     async def acquire(count: int) -> int:
         for _ in range(count):
             await provider.acquire()
-        return await counted()
+        return await total()
 
-    async def counted() -> int:
-        stored = await store.shared.load("default")
-        assert stored is not None
-        return sum(stored.mints.values())
+    async def total() -> int:
+        return sum((await counted(store)).values())
 
     async def leave() -> int:
         await provider.aclose()
-        return await counted()
+        return await total()
 
     reserved = asyncio.run(acquire(100))
     assert reserved > 101

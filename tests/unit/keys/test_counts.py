@@ -11,25 +11,10 @@ from mintkey.keys.counts import KnownCounts, ever_counted
 from mintkey.keys.engine import RotatingKeyProvider
 from mintkey.keys.ports import StoredRing
 from mintkey.testing.clock import FakeClock
-from tests.support.ring_faults import BY_COUNT, BY_HAND, FaultyRingStore, Start
+from tests.support.ring_faults import BY_COUNT, BY_HAND, FaultyRingStore, Start, held, restore
 
 LOOK = timedelta(seconds=6)
 CAP = 7
-
-
-async def held(store: FaultyRingStore) -> StoredRing:
-    stored = await store.shared.load("default")
-    assert stored is not None
-    return stored
-
-
-async def restore(store: FaultyRingStore, stored: StoredRing) -> None:
-    """Put an older state back, counts included: what a replica knew that lagged behind."""
-    store.shared.forget("default")
-    for revision in range(stored.revision):
-        await store.shared.compare_and_swap("default", expected=revision, document=stored.document)
-    for kid, count in stored.mints.items():
-        await store.shared.reserve("default", kid, want=count, limit=count)
 
 
 async def acquire(provider: RotatingKeyProvider, count: int) -> Counter[str]:

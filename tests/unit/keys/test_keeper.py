@@ -13,16 +13,14 @@ from mintkey.keys.engine import RotatingKeyProvider
 from mintkey.keys.policy import RotationPolicy
 from mintkey.keys.ports import KeyMaterial
 from mintkey.testing.clock import FakeClock
-from tests.support.ring_faults import BY_HAND, HOURLY, TTL, FaultyCustodian, FaultyRingStore, Start
+from tests.support.ring_faults import BY_HAND, HOURLY, TTL, FaultyCustodian, FaultyRingStore, Start, held
 
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
 
 
 async def kids_in(store: FaultyRingStore) -> list[str]:
-    stored = await store.shared.load("default")
-    assert stored is not None
-    return [version.kid for version in decode(stored.document, ring="default").versions]
+    return [version.kid for version in decode((await held(store)).document, ring="default").versions]
 
 
 class TestLostRaces:

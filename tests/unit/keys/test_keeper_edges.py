@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import anyio
 import pytest
@@ -11,26 +12,15 @@ import pytest
 from mintkey.errors import KeyProviderError, Reason
 from mintkey.keys.document import decode
 from mintkey.keys.engine import RotatingKeyProvider
-from mintkey.keys.ports import StoredRing
 from mintkey.keys.ring import Intent, Ring, RingVersion
 from mintkey.testing.clock import FakeClock
-from tests.support.ring_faults import BY_COUNT, HOURLY, FaultyCustodian, FaultyRingStore, Start
+from tests.support import ring_faults
+from tests.support.ring_faults import BY_COUNT, HOURLY, FaultyCustodian, FaultyRingStore, Start, held
 
 LOOK = timedelta(seconds=6)
 HOUR = timedelta(hours=1)
 
-
-async def held(store: FaultyRingStore) -> StoredRing:
-    stored = await store.shared.load("default")
-    assert stored is not None
-    return stored
-
-
-async def restore(store: FaultyRingStore, stored: StoredRing, *, revision: int | None = None) -> None:
-    """An older state, which counted nothing, at a revision: by default its own."""
-    store.shared.forget("default")
-    for each in range(stored.revision if revision is None else revision):
-        await store.shared.compare_and_swap("default", expected=each, document=stored.document)
+restore = partial(ring_faults.restore, with_counts=False)
 
 
 async def minted(provider: RotatingKeyProvider) -> str:

@@ -7,37 +7,21 @@ import pytest
 
 from mintkey.errors import KeyNotFoundError, KeyProviderError, Reason
 from mintkey.keys.document import decode
-from mintkey.keys.ports import StoredRing
 from mintkey.testing.clock import FakeClock
-from tests.support.ring_faults import BY_COUNT, BY_HAND, HOURLY, FaultyRingStore, Start
+from tests.support.ring_faults import BY_COUNT, BY_HAND, HOURLY, FaultyRingStore, Start, held, restore
 
 LOOK = timedelta(seconds=6)
-
-
-async def backup(store: FaultyRingStore) -> StoredRing:
-    stored = await store.shared.load("default")
-    assert stored is not None
-    return stored
-
-
-async def restore(store: FaultyRingStore, stored: StoredRing) -> None:
-    """Put an older state back, counts included."""
-    store.shared.forget("default")
-    for revision in range(stored.revision):
-        await store.shared.compare_and_swap("default", expected=revision, document=stored.document)
-    for kid, count in stored.mints.items():
-        await store.shared.reserve("default", kid, want=count, limit=count)
 
 
 async def test_whoever_looks_first_writes_it_back(store: FaultyRingStore, start: Start, clock: FakeClock) -> None:
     """Also one who only verifies."""
     provider = start(store)
     kid = (await provider.acquire()).key.kid
-    before = (await backup(store)).document
+    before = (await held(store)).document
     store.shared.forget("default")
     clock.advance(LOOK)
     assert (await provider.resolve(kid)).kid == kid
-    assert (await backup(store)).document == before
+    assert (await held(store)).document == before
 
 
 async def test_signing_without_a_cap_notices_by_itself(store: FaultyRingStore, start: Start) -> None:
@@ -46,7 +30,7 @@ async def test_signing_without_a_cap_notices_by_itself(store: FaultyRingStore, s
     kid = (await provider.acquire()).key.kid
     store.shared.forget("default")
     assert (await provider.acquire()).key.kid == kid
-    assert len(decode((await backup(store)).document, ring="default").versions) == 2
+    assert len(decode((await held(store)).document, ring="default").versions) == 2
 
 
 async def test_with_a_cap_the_version_that_signed_is_done(
@@ -70,7 +54,7 @@ async def test_a_store_that_fell_back_gets_the_rotation_again(
     """And who began from the older state in the meantime follows."""
     provider = start(store)
     await provider.acquire()
-    older = await backup(store)
+    older = await held(store)
     active = await provider.rotate()
     await restore(store, older)
     behind = start(FaultyRingStore(store.shared))
@@ -86,7 +70,7 @@ async def test_counts_that_went_back_are_not_granted_again(
 ) -> None:
     provider = start(store, BY_COUNT)
     granted = Counter([(await provider.acquire()).key.kid for _ in range(2)])
-    older = await backup(store)
+    older = await held(store)
     granted.update([(await provider.acquire()).key.kid for _ in range(4)])
     await provider.versions()
     await restore(store, older)
@@ -98,7 +82,7 @@ async def test_counts_that_went_back_are_not_granted_again(
 async def test_a_revocation_survives_a_restored_backup(store: FaultyRingStore, start: Start, clock: FakeClock) -> None:
     provider = start(store, HOURLY)
     kid = (await provider.acquire()).key.kid
-    older = await backup(store)
+    older = await held(store)
     await provider.revoke(kid, reason="leaked")
     await restore(store, older)
     clock.advance(LOOK)

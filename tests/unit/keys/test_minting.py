@@ -11,7 +11,16 @@ from mintkey.errors import KeyProviderError, Reason
 from mintkey.keys.engine import RotatingKeyProvider
 from mintkey.keys.policy import RotationPolicy
 from mintkey.testing.clock import FakeClock
-from tests.support.ring_faults import BY_COUNT, BY_HAND, TTL, FaultyCustodian, FaultyRingStore, FourCalls, Start
+from tests.support.ring_faults import (
+    BY_COUNT,
+    BY_HAND,
+    TTL,
+    FaultyCustodian,
+    FaultyRingStore,
+    FourCalls,
+    Start,
+    counted,
+)
 
 SECOND = timedelta(seconds=1)
 SOME = RotationPolicy(every=None, max_mints=6400, previous_ttl=TTL, publish_ahead=timedelta(0))
@@ -28,12 +37,6 @@ async def acquire(provider: RotatingKeyProvider, count: int) -> Counter[str]:
 
 async def mints(provider: RotatingKeyProvider) -> dict[str, int]:
     return {version.kid: version.mints for version in await provider.versions() if version.mints}
-
-
-async def counted(store: FaultyRingStore) -> dict[str, int]:
-    stored = await store.shared.load("default")
-    assert stored is not None
-    return dict(stored.mints)
 
 
 class TestBlocks:

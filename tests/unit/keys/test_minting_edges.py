@@ -10,15 +10,9 @@ import pytest
 from mintkey.errors import KeyProviderError, Reason
 from mintkey.keys.engine import RotatingKeyProvider
 from mintkey.testing.clock import FakeClock
-from tests.support.ring_faults import BY_COUNT, BY_HAND, FaultyCustodian, FaultyRingStore, Start
+from tests.support.ring_faults import BY_COUNT, BY_HAND, FaultyCustodian, FaultyRingStore, Start, counted
 
 SECOND = timedelta(seconds=1)
-
-
-async def counted(store: FaultyRingStore) -> dict[str, int]:
-    stored = await store.shared.load("default")
-    assert stored is not None
-    return dict(stored.mints)
 
 
 async def shown(provider: RotatingKeyProvider) -> dict[str, int]:

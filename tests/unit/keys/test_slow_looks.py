@@ -12,7 +12,7 @@ from mintkey.keys.document import decode
 from mintkey.keys.ports import KeyMaterial, StoredRing
 from mintkey.keys.ring import Intent, Ring
 from mintkey.testing.clock import FakeClock
-from tests.support.ring_faults import BY_HAND, HOURLY, TTL, FaultyCustodian, FaultyRingStore, Start
+from tests.support.ring_faults import BY_HAND, HOURLY, TTL, FaultyCustodian, FaultyRingStore, Start, held
 
 HALF_A_MINUTE = timedelta(seconds=30)
 
@@ -39,9 +39,7 @@ def slow(clock: FakeClock) -> SlowStore:
 
 
 async def ring_in(store: FaultyRingStore) -> Ring:
-    stored = await store.shared.load("default")
-    assert stored is not None
-    return decode(stored.document, ring="default")
+    return decode((await held(store)).document, ring="default")
 
 
 async def test_a_rotation_is_dated_after_the_look_that_it_is_planned_for(

@@ -17,6 +17,7 @@ from mintkey.keys.custodians.aws_calls import KmsCalls
 from mintkey.keys.custodians.aws_key import KmsKey
 from mintkey.keys.custodians.aws_keys import KmsKeys
 from mintkey.keys.custodians.aws_tags import KmsTags
+from mintkey.keys.custodians.leftovers import Leftovers
 from mintkey.keys.ports import KeyMaterial
 from mintkey.lifecycle import Resource
 
@@ -189,13 +190,10 @@ class AwsKmsCustodian(Resource):
             ConfigurationError: `older_than` is too short (`configuration`).
             KeyProviderError: KMS did not do it; what was scheduled before stays scheduled (`keys_unavailable`).
         """
-        if older_than < timedelta(hours=2):
-            raise ConfigurationError("sweep: older_than must be at least two hours, for keys that are just being made")
-        created_before = self._clock.time() - older_than.total_seconds()
-        handles, kids = {material.handle for material in in_use}, {material.kid for material in in_use}
+        leftovers = Leftovers.beside(in_use, older_than=older_than, now=self._clock.time())
         swept: list[str] = []
-        async for arn, kid in self._tags.keys_of_ring(but=handles, created_before=created_before):
-            if kid not in kids:
+        async for arn, kid in self._tags.keys_of_ring(but=leftovers.handles, created_before=leftovers.made_before):
+            if leftovers.has(handle=arn, kid=kid):
                 await self._keys.schedule_deletion(arn, kid)
                 swept.append(arn)
         return tuple(swept)

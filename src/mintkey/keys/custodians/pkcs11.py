@@ -17,6 +17,7 @@ from mintkey.errors import ConfigurationError, KeyProviderError, Reason
 from mintkey.jose.algorithms import AlgorithmSpec, spec_of
 from mintkey.keys.base import Algorithm, SigningKey
 from mintkey.keys.custodians import pkcs11_pairs
+from mintkey.keys.custodians.leftovers import Leftovers
 from mintkey.keys.custodians.pkcs11_api import PKCS11Error
 from mintkey.keys.custodians.pkcs11_names import Label
 from mintkey.keys.custodians.pkcs11_objects import private_key, sign
@@ -34,7 +35,6 @@ _logger = logging.getLogger("mintkey.keys")
 
 _RSA_BITS = range(2048, 16_384 + 1)
 _LONGEST_LABEL = 32  # bytes, in a CK_TOKEN_INFO
-_TIME_TO_GET_INTO_THE_RING = timedelta(hours=2)
 
 
 class Pkcs11Custodian(Resource):
@@ -181,10 +181,8 @@ class Pkcs11Custodian(Resource):
             ConfigurationError: `older_than` is too short (`configuration`).
             KeyProviderError: The token cannot be reached; what was deleted before is gone (`keys_unavailable`).
         """
-        if older_than < _TIME_TO_GET_INTO_THE_RING:
-            raise ConfigurationError("sweep: older_than must be at least two hours, for keys that are just being made")
-        before = self._clock.time() - older_than.total_seconds()
-        work = partial(pkcs11_pairs.sweep, self._ring, tuple(in_use), before)
+        leftovers = Leftovers.beside(in_use, older_than=older_than, now=self._clock.time())
+        work = partial(pkcs11_pairs.sweep, self._ring, leftovers)
         return await self._ask(work, task="sweep its keys", seconds=None)
 
     async def _open(self) -> None:

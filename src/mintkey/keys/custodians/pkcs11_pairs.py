@@ -1,6 +1,6 @@
 """What a custodian does with key pairs on its token. Each function runs in a worker thread, in a session of its own."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from threading import Event
 from typing import Any
@@ -8,7 +8,9 @@ from typing import Any
 from mintkey.errors import ConfigurationError, KeyProviderError
 from mintkey.ids import random_bytes
 from mintkey.jose.algorithms import AlgorithmSpec
+from mintkey.jose.loaded import LoadedKey
 from mintkey.jose.prepared import verification_key
+from mintkey.keys.custodians.leftovers import Leftovers
 from mintkey.keys.custodians.pkcs11_api import UNSUPPORTED, Attribute, PKCS11Error
 from mintkey.keys.custodians.pkcs11_names import Label, attributes_of, uri_of
 from mintkey.keys.custodians.pkcs11_objects import (
@@ -71,20 +73,23 @@ def check(material: KeyMaterial, spec: AlgorithmSpec, session: OwnSession, /) ->
         PKCS11Error: There is no such key.
     """
     public = find_one(session.raw, PUBLIC, attributes_of(material.handle))
-    if _kid(public, spec) != material.kid:  # whoever can write to the ring must not choose which key signs
+    key = _public_half(public, spec)
+    if key is None or key.kid != material.kid:  # whoever can write to the ring must not choose which key signs
         raise KeyProviderError(f"the ring names another key of the token than {material.kid}")
     private_key(session, material.handle)
-    return signature_size(public_half(public, spec), spec)
+    return signature_size(key, spec)
 
 
 def destroy(material: KeyMaterial, spec: AlgorithmSpec, ring: str, session: OwnSession, /) -> bool:
     """Delete both halves of a key pair that was made here, the private one first; whether there was anything to do."""
     wanted = attributes_of(material.handle)
     with session.writing() as writing:
-        halves = [*find(writing, PRIVATE, wanted), *find(writing, PUBLIC, wanted)]
+        publics = find(writing, PUBLIC, wanted)
+        halves = [*find(writing, PRIVATE, wanted), *publics]
         # Whoever can write to the ring must not choose what is deleted either. A token that lets no label be changed
         # says in its public key alone which one it is.
-        kids = {_label(half).kid for half in halves} | {_kid(half, spec) for half in find(writing, PUBLIC, wanted)}
+        kids: set[str | None] = {_label(half).kid for half in halves}
+        kids |= {_kid(public, spec) for public in publics}
         if kids - {""} != {material.kid} or any(_label(half).ring != ring for half in halves):
             return False
         for half in halves:
@@ -112,25 +117,30 @@ def adopt(name: str, spec: AlgorithmSpec, session: OwnSession, /) -> KeyMaterial
     return KeyMaterial(kid=key.kid, algorithm=spec.name, public_jwk=key.public_jwk, handle=handle)
 
 
-def sweep(ring: str, in_use: Collection[KeyMaterial], before: float, session: OwnSession, /) -> Sequence[str]:
-    """Delete key pairs that were made for a ring before this moment and are not in use; their handles."""
-    handles, kids = {material.handle for material in in_use}, {material.kid for material in in_use}
+def sweep(ring: str, leftovers: Leftovers, session: OwnSession, /) -> Sequence[str]:
+    """Delete key pairs that were made for a ring and are left over; their handles."""
     swept: dict[str, None] = {}
     with session.writing() as writing:
         for half in (*find(writing, PRIVATE, {}), *find(writing, PUBLIC, {})):
             label, handle = _label(half), uri_of(key_id=half[Attribute.ID], label="")
-            if label.ring == ring and label.made_at < before and handle not in handles and label.kid not in kids:
+            is_old = label.ring == ring and label.made_at < leftovers.made_before
+            if is_old and leftovers.has(handle=handle, kid=label.kid):
                 half.destroy()
                 swept[handle] = None
     return tuple(swept)
 
 
-def _kid(public: Any, spec: AlgorithmSpec) -> str | None:
-    """The key id of a public key on the token; None: it is none for this algorithm."""
+def _public_half(public: Any, spec: AlgorithmSpec) -> LoadedKey | None:
+    """A public key on the token; None: it is none for this algorithm."""
     try:
-        return public_half(public, spec).kid
+        return public_half(public, spec)
     except ConfigurationError:
         return None
+
+
+def _kid(public: Any, spec: AlgorithmSpec) -> str | None:
+    key = _public_half(public, spec)
+    return None if key is None else key.kid
 
 
 def _label(half: Any) -> Label:

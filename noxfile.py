@@ -30,30 +30,27 @@ def _runs(version: str) -> bool:
 
 _show_pyenv_interpreters()
 
-# What takes longest is done on one interpreter for all, the newest one here: tracing every line, and the tests of which
-# each is many processes, many schedules or many hostile tokens. These are not traced: the others reach every branch
-# without them. Real servers and generated cases are for the oldest one, too: what works on both ends does so between.
+# Everything is done on one interpreter at least, and what differs between interpreters on each. The newest one here
+# traces every line, and then does without tracing what is many processes, many schedules or many hostile tokens: the
+# other tests reach every branch without these. Contracts and generated cases are the oldest one's.
 OLDEST = next(filter(_runs, PYTHONS), PYTHONS[0])
 NEWEST = next(filter(_runs, reversed(PYTHONS)), PYTHONS[0])
-ROOMS = [
-    "benchmarks",
-    "browser",
-    "docs",
-    "faults",
-    "fleet",
-    "interop",
-    "model",
-    "mutation",
-    "security",
-    "simulation",
-    "soak",
+LARGE = [
+    "tests/benchmarks",
+    "tests/browser",
+    "tests/concurrency",
+    "tests/docs",
+    "tests/faults",
+    "tests/fleet",
+    "tests/interop",
+    "tests/model",
+    "tests/mutation",
+    "tests/security",
+    "tests/simulation",
+    "tests/soak",
+    "tests/unit/cli/test_process.py",
 ]
-LARGE = tuple(f"tests/{room}" for room in ROOMS)
-ONCE = (*LARGE, "tests/concurrency", "tests/unit/cli/test_process.py")
-UNTRACED = (*LARGE, "tests/concurrency", "tests/conformance", "tests/properties")
-TWICE = (*ONCE, "tests/contracts", "tests/integration", "tests/properties")
-# Keys elsewhere: what answers there is the same whatever Python asks.
-HERE = ("-k", "not kms and not pkcs11")
+GENERAL = ["tests/contracts", "tests/properties"]
 
 # Debian's names for what tests start, besides what comes from PyPI.
 PROGRAMS = {
@@ -68,6 +65,7 @@ EXTRAS = frozenset(nox.project.load_toml("pyproject.toml")["project"]["optional-
 
 # More workers than cores: many tests wait for servers, or for time to pass. Each worker has servers of its own.
 WORKERS = str(min(8, 2 * (os.cpu_count() or 1) + 1))
+WORKERS_OF_LARGE = str(min(8, 2 * (os.cpu_count() or 1)))
 
 
 def _install(session: nox.Session, *groups: str) -> None:
@@ -119,11 +117,11 @@ def tests(session: nox.Session) -> None:
     if session.posargs:
         session.run(*runner, *session.posargs, env=env)
         return
-    left_out = UNTRACED if is_newest else ONCE if session.python == OLDEST else TWICE
-    chosen = [f"--ignore={path}" for path in left_out] + [*HERE] * (not is_newest)
+    left_out = [*LARGE, *([] if session.python == OLDEST else GENERAL), *([] if is_newest else ["tests/integration"])]
+    chosen = [f"--ignore={path}" for path in left_out]
     session.run(*runner, "-n", WORKERS, "--dist=worksteal", *chosen, env=env)
     if is_newest:
-        session.run("pytest", "-n", "3", "--dist=worksteal", *UNTRACED, env=env)
+        session.run("pytest", "-n", WORKERS_OF_LARGE, "--dist=worksteal", *LARGE, env=env)
 
 
 @nox.session

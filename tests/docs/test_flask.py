@@ -167,9 +167,9 @@ if child:
 """
 
 
-def test_it_works_on_both_sides_of_a_fork_and_ends_in_order(tmp_path: Path):
+def test_it_works_on_both_sides_of_a_fork_and_ends_in_order(tmp_path: Path, valkey: RedisServer):
     (tmp_path / "shop.py").write_text("".join(PAGE.blocks()) + FORKING, encoding="utf-8")
-    store = {"MINTKEY_STORE": f"file://{tmp_path}/tokens", "MINTKEY_ISSUER": ISSUER}
+    store = {"MINTKEY_STORE": valkey.url, "MINTKEY_ISSUER": ISSUER, "MINTKEY_SEAL_KEYS": Sealer.generate_key()}
     command = [sys.executable, "-W", "error", "-W", "ignore:.*multi-threaded.*fork", "shop.py"]
     done = subprocess.run(
         command, cwd=tmp_path, env={**os.environ, **store}, capture_output=True, text=True, check=False, timeout=60

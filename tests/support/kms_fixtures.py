@@ -1,7 +1,9 @@
 """AWS KMS as fixtures, for the modules that name this one in `pytest_plugins`."""
 
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 
+import botocore.session  # type: ignore[import-untyped]  # it has no types
 import pytest
 
 from tests.support.kms import REGION, KmsProxy, KmsServer, running_kms
@@ -19,7 +21,9 @@ _ENVIRONMENT = {
 
 @pytest.fixture(scope="session")
 def kms_session() -> Iterator[KmsServer]:
-    with running_kms() as server:
+    with running_kms() as server, pytest.MonkeyPatch.context() as patch:
+        # Each client reads botocore's models from a thousand files. What is in them does not change between two tests.
+        patch.setattr(botocore.session, "create_loader", cache(botocore.session.create_loader))
         yield server
 
 

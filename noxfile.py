@@ -32,7 +32,8 @@ _show_pyenv_interpreters()
 
 # Everything is done on one interpreter at least, and what differs between interpreters on each. The newest one here
 # traces every line, and then does without tracing what is many processes, many schedules or many hostile tokens: the
-# other tests reach every branch without these. Contracts and generated cases are the oldest one's.
+# other tests reach every branch without these. The oldest one has the contracts of all backends, and generated cases;
+# what works on both ends does so between.
 OLDEST = next(filter(_runs, PYTHONS), PYTHONS[0])
 NEWEST = next(filter(_runs, reversed(PYTHONS)), PYTHONS[0])
 LARGE = [
@@ -50,7 +51,8 @@ LARGE = [
     "tests/soak",
     "tests/unit/cli/test_process.py",
 ]
-GENERAL = ["tests/contracts", "tests/properties"]
+LOCAL = ("-k", "not (contracts and (redis or valkey or postgresql or kms or pkcs11))")
+SERVED = ["tests/contracts", "tests/unit/cli", "tests/unit/redis", "tests/unit/replay", "tests/unit/sql"]
 
 # Debian's names for what tests start, besides what comes from PyPI.
 PROGRAMS = {
@@ -64,8 +66,7 @@ PROGRAMS = {
 EXTRAS = frozenset(nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"])
 
 # More workers than cores: many tests wait for servers, or for time to pass. Each worker has servers of its own.
-WORKERS = str(min(8, 2 * (os.cpu_count() or 1) + 1))
-WORKERS_OF_LARGE = str(min(8, 2 * (os.cpu_count() or 1)))
+WORKERS = str(min(8, 2 * (os.cpu_count() or 1)))
 
 
 def _install(session: nox.Session, *groups: str) -> None:
@@ -108,7 +109,7 @@ def types(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """All tests; those of fleets, branch coverage, and the `speed` extra, on one interpreter."""
-    is_newest = session.python == NEWEST
+    is_oldest, is_newest = session.python == OLDEST, session.python == NEWEST
     _install(session, *(("bench", "docs", "recipes") if is_newest else ("test",)), "fuzz")
     env = {"COVERAGE_FILE": f".coverage.{session.python}", "PYTHONWARNINGS": "default"}
     if is_newest:
@@ -117,11 +118,18 @@ def tests(session: nox.Session) -> None:
     if session.posargs:
         session.run(*runner, *session.posargs, env=env)
         return
-    left_out = [*LARGE, *([] if session.python == OLDEST else GENERAL), *([] if is_newest else ["tests/integration"])]
-    chosen = [f"--ignore={path}" for path in left_out]
+    left_out, names = [*LARGE], tuple[str, ...]()
+    if not is_newest:
+        left_out += ["tests/integration"]
+    if not is_oldest:
+        left_out += ["tests/properties"]
+        names = LOCAL
+    if not (is_newest or is_oldest):
+        left_out += SERVED
+    chosen = [*names, *(f"--ignore={path}" for path in left_out)]
     session.run(*runner, "-n", WORKERS, "--dist=worksteal", *chosen, env=env)
     if is_newest:
-        session.run("pytest", "-n", WORKERS_OF_LARGE, "--dist=worksteal", *LARGE, env=env)
+        session.run("pytest", "-n", WORKERS, "--dist=worksteal", *LARGE, env=env)
 
 
 @nox.session

@@ -1,5 +1,6 @@
 """The port for what differs between databases; everything else is written once."""
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
@@ -7,7 +8,7 @@ from sqlalchemy import ColumnElement, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-__all__ = ["Backend", "Bell", "Durability", "Insert"]
+__all__ = ["Backend", "Bell", "Durability", "Insert", "Listening"]
 
 Insert = sqlite.Insert | postgresql.Insert
 """An INSERT that knows ON CONFLICT, in the words that both dialects share."""
@@ -39,6 +40,10 @@ class Bell(Protocol):
         ...
 
 
+Listening = Callable[[AsyncConnection, str], AbstractAsyncContextManager[Bell | None]]
+"""A bell for a topic, if the driver can listen; the connection belongs to it from then on."""
+
+
 class Backend(Protocol):
     """One kind of database.
 
@@ -47,6 +52,7 @@ class Backend(Protocol):
         readers: How many read transactions make sense at once.
         batch: How many jobs share a transaction at most.
         is_remote: A connection may fall silent, and may then be given up.
+        listening: Makes bells; None if the database has none.
     """
 
     @property
@@ -57,6 +63,8 @@ class Backend(Protocol):
     def batch(self) -> int: ...  # noqa: D102
     @property
     def is_remote(self) -> bool: ...  # noqa: D102
+    @property
+    def listening(self) -> Listening | None: ...  # noqa: D102
 
     def insert(self, table: Table, /) -> Insert:
         """An INSERT into this table."""
@@ -96,10 +104,6 @@ class Backend(Protocol):
 
     async def tell(self, connection: AsyncConnection, topic: str, news: str, /) -> None:
         """Ring the bells of a topic when the transaction is committed, if the database has any."""
-        ...
-
-    def listening(self, connection: AsyncConnection, topic: str, /) -> AbstractAsyncContextManager[Bell | None]:
-        """A bell for a topic, if the database has any; the connection belongs to it from then on."""
         ...
 
     def is_stale(self, error: Exception, /) -> bool:

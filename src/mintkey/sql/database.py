@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -114,9 +114,12 @@ class Database:
         Raises:
             BackendError: The one that `failure` makes; the connection was lost, for instance.
         """
+        listening = self._backend.listening
+        if listening is None:
+            return
         try:
             here = self._loops.here()
-            async with here.connected() as connection, self._listening(here, connection, topic) as bell:
+            async with here.connected() as connection, _in_time(here, listening(connection, topic)) as bell:
                 last: Answer | None = None
                 while bell is not None:
                     async with asyncio.timeout(here.patience):
@@ -181,10 +184,11 @@ class Database:
         durability = await self._backend.durability(connection)
         return [durability for _ in requests]
 
-    @asynccontextmanager
-    async def _listening(
-        self, here: Transactions, connection: AsyncConnection, topic: str
-    ) -> AsyncGenerator[Bell | None]:
-        async with asyncio.timeout(here.patience) as limit, self._backend.listening(connection, topic) as bell:
-            limit.reschedule(None)
-            yield bell
+
+@asynccontextmanager
+async def _in_time(
+    here: Transactions, listening: AbstractAsyncContextManager[Bell | None], /
+) -> AsyncGenerator[Bell | None]:
+    async with asyncio.timeout(here.patience) as limit, listening as bell:
+        limit.reschedule(None)
+        yield bell

@@ -1,6 +1,5 @@
 """SQLite: one writer at a time, in one file that we look after."""
 
-from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import timedelta
 from typing import Protocol, cast
 from urllib.parse import quote
@@ -11,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from mintkey.errors import ConfigurationError
-from mintkey.sql.backend import Bell, Durability
+from mintkey.sql.backend import Durability
 from mintkey.sql.schema import SECONDS
 from mintkey.sql.sqlite_copies import Use, use
 from mintkey.sql.sqlite_file import USE, SQLiteFile, identity_of
@@ -63,6 +62,7 @@ class SQLite:
     readers = 2
     batch = 64
     is_remote = False
+    listening = None
 
     def __init__(self, file: SQLiteFile | None = None) -> None:
         self._file = file
@@ -130,10 +130,6 @@ class SQLite:
 
     async def tell(self, connection: AsyncConnection, topic: str, news: str, /) -> None:
         """Nothing: it has no bells."""
-
-    def listening(self, connection: AsyncConnection, topic: str, /) -> AbstractAsyncContextManager[Bell | None]:  # noqa: ARG002 - the port's shape
-        """None."""
-        return nullcontext()
 
     def is_stale(self, error: Exception, /) -> bool:
         """The file, a table or a column has gone."""

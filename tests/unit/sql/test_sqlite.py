@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from sqlalchemy import AsyncAdaptedQueuePool, event, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -251,6 +252,13 @@ async def test_a_table_that_lacks_a_column_is_an_error_that_says_what_to_do(path
 
 
 async def test_it_has_no_bells(path: Path) -> None:
+    """Whoever watches connects to nothing, for who leaves while aiosqlite connects leaves a file open."""
+    store = SQLKeyRingStore(f"sqlite:///{path}")
+    assert [revision async for revision in store.watch("default")] == []
+    assert not await anyio.Path(path).exists()
+
+
+async def test_nor_has_another_driver(path: Path) -> None:
     engine = engine_of(path)
     async with engine.connect() as connection, listening(connection, "anything") as bell:
         assert bell is None

@@ -1,6 +1,7 @@
 """A process that used a store and then forked: parent and child are two processes from then on, and disturb nobody."""
 
 import json
+import os
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mintkey.files.private import PrivateDirectory
 from tests.support.postgres import PostgresDatabase
 from tests.support.servers import RedisServer
 
@@ -46,6 +48,24 @@ def test_a_process_and_its_copy_are_two(place: str) -> None:
     assert set(granted.values()) == {1}
     assert sum(said["used"]) == 2000 + 1 + 3 * 400
     assert said["counted"] == [sum(said["used"])], "what is counted at the end is what was signed, so the cap holds"
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_copy_that_was_made_while_a_file_was_locked_locks_nobody_out(tmp_path: Path) -> None:
+    """It has the lock's file open for as long as it lives."""
+    going, go = os.pipe()
+    with PrivateDirectory.opened(str(tmp_path / "keys"), create=True) as directory:
+        with directory.locked("ring.lock"):
+            child = os.fork()
+            if child == 0:
+                os.close(go)
+                os.read(going, 1)  # ends when the test does
+                os._exit(0)
+        with directory.locked("ring.lock"):
+            pass
+    os.close(go)
+    os.close(going)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 REFUSED = (

@@ -105,7 +105,11 @@ class PrivateDirectory:
         descriptor = _open_checked(self._path, _LOCK, name=name, directory=self._descriptor)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield
+            try:
+                yield
+            finally:
+                # Not by closing alone: a process that was forked off meanwhile has the file open, too.
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
         finally:
             os.close(descriptor)
 

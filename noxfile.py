@@ -49,9 +49,8 @@ LARGE = [
     "tests/security",
     "tests/simulation",
     "tests/soak",
-    "tests/unit/cli/test_process.py",
 ]
-LOCAL = ("-k", "not (contracts and (redis or valkey or postgresql or kms or pkcs11))")
+LOCAL = ("-k", "not (contracts and (redis or postgresql or kms or pkcs11))")
 SERVED = ["tests/contracts", "tests/unit/cli", "tests/unit/redis", "tests/unit/replay", "tests/unit/sql"]
 
 # Debian's names for what tests start, besides what comes from PyPI.
@@ -120,7 +119,7 @@ def tests(session: nox.Session) -> None:
         return
     left_out, names = [*LARGE], tuple[str, ...]()
     if not is_newest:
-        left_out += ["tests/integration"]
+        left_out += ["tests/integration", "tests/unit/cli/test_process.py"]
     if not is_oldest:
         left_out += ["tests/properties"]
         names = LOCAL

@@ -106,7 +106,7 @@ async def test_a_kill_takes_nothing_back_and_blocks_nobody(path):
 
 
 async def test_a_process_that_holds_the_lock_is_an_error_in_time(store, path):
-    patience, url = timedelta(seconds=0.7), f"sqlite:///{path}"
+    patience, url = timedelta(seconds=1.5), f"sqlite:///{path}"
     async with (
         SQLReplayStore(url, timeout=patience, fence=False) as replay,
         SQLKeyRingStore(url, timeout=patience) as keys,

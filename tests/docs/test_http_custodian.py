@@ -12,6 +12,7 @@ from mintkey import KeyProviderError, Reason
 from mintkey.keys import KeyMaterial
 from tests.docs.page import Page
 from tests.docs.users_tests import run_tests
+from tests.support.polling import PATIENCE
 from tests.support.transit import Transit, running_transit
 
 PAGE = Page("http-custodian")
@@ -53,8 +54,12 @@ def test_it_has_60_lines() -> None:
 
 class TestWhenTheServerFails:
     @pytest.fixture
-    async def custodian(self, transit: Transit, tmp_path: Path) -> Any:
-        custodian = PAGE.names()["TransitCustodian"](transit.url, token_file=tmp_path / "token", timeout=0.2)
+    def patience(self) -> float:
+        return PATIENCE.total_seconds()
+
+    @pytest.fixture
+    async def custodian(self, transit: Transit, tmp_path: Path, patience: float) -> Any:
+        custodian = PAGE.names()["TransitCustodian"](transit.url, token_file=tmp_path / "token", timeout=patience)
         yield custodian
         await custodian.aclose()
 
@@ -73,6 +78,7 @@ class TestWhenTheServerFails:
             await key.sign(b"input")
         assert raised.value.reason is Reason.SIGNING_FAILED
 
+    @pytest.mark.parametrize("patience", [0.2])
     async def test_it_waits_no_longer_than_the_timeout(self, transit: Transit, custodian: Any) -> None:
         transit.released.clear()
         with anyio.fail_after(5), pytest.raises(KeyProviderError, match="TimeoutError"):

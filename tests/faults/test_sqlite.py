@@ -11,7 +11,7 @@ from tests.faults.paths import PATHS
 from tests.faults.plays import LONG, while_in_state
 from tests.support.sql_faults import locked
 
-PATIENCE = 0.3
+PATIENCE = 1.0
 ADDING = {"claim", "reserve", "revoke"}
 """Calls that add a row here. The others change one, or take it away; a row that grows by a byte may find no room."""
 

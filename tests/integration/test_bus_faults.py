@@ -59,7 +59,7 @@ async def test_an_event_is_published_once_whatever_happens_to_the_answer(
 
 
 async def test_whoever_does_not_know_publishes_again_under_the_same_id(valkey: RedisServer, proxy: FaultyProxy) -> None:
-    async with behind(proxy, patience=0.3) as bus:
+    async with behind(proxy, patience=1.0) as bus:
         await bus.publish(Revoked(purpose="warm", what="id"))
         await bus._client.link.drop_idle()
         for _ in range(50):
@@ -75,7 +75,7 @@ async def test_whoever_does_not_know_publishes_again_under_the_same_id(valkey: R
 
 
 async def test_a_server_that_is_away_takes_nothing_and_says_so(own_valkey: RedisServer) -> None:
-    async with bus_at(own_valkey.url, patience=0.2) as bus:
+    async with bus_at(own_valkey.url, patience=1.0) as bus:
         own_valkey.kill()
         with pytest.raises(EventBusError) as caught:
             await bus.publish(EVENT)
@@ -206,7 +206,7 @@ async def test_a_stream_that_fell_behind_who_listens_is_noticed(
 
 async def test_an_outage_is_told_once_and_survived(own_valkey: RedisServer) -> None:
     ear, notices = Ear(), Notices()
-    async with bus_at(own_valkey.url, notices=notices, patience=0.5) as bus, running(bus.consume(ear, group="billing")):
+    async with bus_at(own_valkey.url, notices=notices, patience=1.0) as bus, running(bus.consume(ear, group="billing")):
         await publish(bus, 1)
         await ear.until(1)
         port = own_valkey.port
@@ -225,7 +225,7 @@ async def test_a_consumer_may_begin_before_its_server(own_valkey: RedisServer) -
     port = own_valkey.port
     own_valkey.kill()
     async with (
-        bus_at(own_valkey.url, notices=notices, patience=0.3) as bus,
+        bus_at(own_valkey.url, notices=notices, patience=1.0) as bus,
         running(bus.consume(ear, group="billing")),
     ):
         await notices.until(Trouble.DEGRADED)

@@ -15,7 +15,7 @@ from tests.support.servers import RedisServer
 from tests.support.spender import ISSUER, LINK
 
 PATIENCE = timedelta(seconds=1)
-SHORT = timedelta(milliseconds=300)
+SHORT = timedelta(seconds=1)
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ BY_COUNT = RotationPolicy(every=None, max_mints=CAP, previous_ttl=timedelta(hour
 NO_LIMIT = 2**62
 LINK = Purpose("magic-login", lifetime=timedelta(minutes=10), audience="app", single_use=True)
 PATIENT = timedelta(seconds=20)
-SHORT = timedelta(milliseconds=500)
+SHORT = timedelta(seconds=1)
 
 
 async def swap(store: RedisKeyRingStore, revision: int) -> None:

@@ -24,7 +24,7 @@ from mintkey.replay.redis import RedisReplayStore
 from mintkey.replay.redis_keys import Keys
 from tests.support.servers import RedisServer, free_port, running, valkey_binary
 
-SHORT = timedelta(milliseconds=300)
+SHORT = timedelta(seconds=1)
 CLUSTER = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000")
 
 

@@ -30,7 +30,7 @@ __all__ = ["application", "serving"]
 LOGIN = Purpose("magic-login", lifetime=timedelta(minutes=10), audience="app", single_use=True)
 SESSION = Purpose("session", lifetime=timedelta(hours=1), audience="app", revocable=True)
 
-_PATIENCE = timedelta(milliseconds=500)
+_PATIENCE = timedelta(seconds=1.5)
 
 
 def application(redis: str) -> FastAPI:

@@ -41,7 +41,7 @@ def test_a_url_of_something_else_is_refused() -> None:
 
 async def test_a_database_that_cannot_be_used_is_keys_unavailable(tmp_path: Path) -> None:
     engine = engine_of(tmp_path / "app.db")
-    store = SQLKeyRingStore(engine, timeout=timedelta(seconds=0.7))
+    store = SQLKeyRingStore(engine, timeout=timedelta(seconds=1.5))
     await store.load("default")
     with locked(tmp_path / "app.db"), pytest.raises(KeyProviderError, match="cannot be used") as caught:
         await store.compare_and_swap("default", expected=0, document=b"private")

@@ -25,7 +25,7 @@ from tests.support.sql_faults import locked, read_from
 MakeStore = Callable[..., SQLReplayStore]
 
 _LIFETIME = timedelta(minutes=10)
-_QUICK = timedelta(seconds=0.7)
+_QUICK = timedelta(seconds=1.5)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from mintkey.ids import new_id
 from mintkey.keys.stores.sql import SQLKeyRingStore
 from mintkey.replay.marks import SKEW
 from mintkey.replay.sql import SQLReplayStore
+from mintkey.sql import notifications
 from mintkey.sql.database import Database
 from mintkey.sql.marks import MarkStatements
 from mintkey.sql.postgresql import PostgreSQL
@@ -354,3 +355,11 @@ async def test_we_log_nothing_of_it_all(postgres: PostgresDatabase, caplog: pyte
         async with SQLKeyRingStore(postgres.url) as store:
             await store.compare_and_swap("default", expected=0, document=b"private")
     assert "private" not in caplog.text
+
+
+async def test_a_driver_that_cannot_listen_tells_nothing(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Polling is the guarantee; any driver but asyncpg is one."""
+    monkeypatch.setattr(notifications, "_Driver", type("AnotherDriver", (), {}))
+    store = SQLKeyRingStore(engine)
+    assert await store.compare_and_swap("default", expected=0, document=b"one")
+    assert [revision async for revision in store.watch("default")] == []

@@ -14,7 +14,7 @@ from mintkey.testing import Fate, Fault, FaultyProxy
 from tests.support.servers import RedisServer
 from tests.support.spender import ISSUER, LINK
 
-PATIENCE = timedelta(seconds=1)
+PATIENCE = timedelta(seconds=3)
 SHORT = timedelta(seconds=1)
 
 
@@ -47,7 +47,7 @@ async def assert_spent(tokens: TokenService, token: MintedToken) -> None:
     [
         pytest.param(Fault(Fate.LOSE), id="reset-after-forwarding"),
         pytest.param(Fault(Fate.SWALLOW), id="lost"),
-        pytest.param(Fault(Fate.DELAY, delay=0.7), id="too-late"),
+        pytest.param(Fault(Fate.DELAY, delay=1.8), id="too-late"),
         pytest.param(Fault(Fate.TRUNCATE), id="truncated"),
         pytest.param(Fault(Fate.DOUBLE), id="duplicated"),
         pytest.param(Fault(Fate.REFUSE), id="reset-before-forwarding"),

@@ -18,7 +18,7 @@ from mintkey.replay.redis_keys import Keys
 from mintkey.testing.proxy import Fate, Fault, FaultyProxy
 from tests.support.servers import RedisServer, free_port, running
 
-TIMEOUT = timedelta(seconds=1)
+TIMEOUT = timedelta(seconds=3)
 SHORT = timedelta(seconds=1)
 
 
@@ -53,7 +53,7 @@ async def behind_proxy(
         Fault(Fate.TRUNCATE),
         Fault(Fate.DOUBLE),
         Fault(Fate.DELAY, delay=0.1),
-        Fault(Fate.DELAY, delay=0.7),
+        Fault(Fate.DELAY, delay=1.8),
     ],
     ids=["lost", "swallowed", "truncated", "doubled", "late", "too-late"],
 )

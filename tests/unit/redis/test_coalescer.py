@@ -45,7 +45,7 @@ class Server:
 
 
 @asynccontextmanager
-async def coalescing(*, patience: float = 1.0) -> AsyncIterator[tuple[Coalescer, Server]]:
+async def coalescing(*, patience: float = 30.0) -> AsyncIterator[tuple[Coalescer, Server]]:
     server = Server()
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     server.port = listening.sockets[0].getsockname()[1]
@@ -55,10 +55,12 @@ async def coalescing(*, patience: float = 1.0) -> AsyncIterator[tuple[Coalescer,
         return settings
 
     coalescer = Coalescer(Pool(locate), timeout=patience)
-    yield coalescer, server
-    server.open.set()
-    await coalescer.aclose()
-    listening.close()
+    try:
+        yield coalescer, server
+    finally:
+        server.open.set()
+        await coalescer.aclose()
+        listening.close()
 
 
 async def say(coalescer: Coalescer, word: str) -> Call:

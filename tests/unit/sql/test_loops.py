@@ -39,7 +39,7 @@ class Opening:
 
     @staticmethod
     def _begin(opened: OpenedEngine) -> Transactions:
-        return Transactions(opened, tables=(RINGS,), timeout=1.0, warn=lambda _: None)
+        return Transactions(opened, tables=(RINGS,), timeout=30.0, warn=lambda _: None)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from mintkey.redis.buckets import Buckets
 from mintkey.redis.client import Client
 from mintkey.redis.errors import RedisCallError
 
-PATIENCE = 0.2
+PATIENCE = 1.0
 (BUCKET, *_) = Buckets("mk").buckets
 
 

@@ -70,7 +70,7 @@ async def test_a_key_that_holds_something_else_is_an_error_with_the_servers_word
 @pytest.mark.parametrize("call", CALLS)
 async def test_without_an_answer_only_a_write_is_in_doubt(valkey: RedisServer, call: str) -> None:
     async with FaultyProxy("127.0.0.1", valkey.port) as proxy:
-        store = RedisReplayStore(f"redis://127.0.0.1:{proxy.port}", timeout=timedelta(seconds=0.2))
+        store = RedisReplayStore(f"redis://127.0.0.1:{proxy.port}", timeout=timedelta(seconds=1))
         async with store:
             proxy.black_hole = True
             with pytest.raises(ReplayStoreError) as caught:
@@ -208,7 +208,7 @@ async def test_it_says_what_its_server_says_of_itself(store: RedisReplayStore) -
 
 @pytest.mark.parametrize("call", ["claim", *SCRIPTS])
 async def test_a_write_counts_only_if_as_many_replicas_as_asked_for_confirm_it(valkey: RedisServer, call: str) -> None:
-    store = RedisReplayStore(valkey.url, replicas=1, timeout=timedelta(seconds=0.5))
+    store = RedisReplayStore(valkey.url, replicas=1, timeout=timedelta(seconds=1.5))
     await CALLS["status"][1](store)
     with pytest.raises(ReplayStoreError) as caught:
         await CALLS[call][1](store)

@@ -15,6 +15,7 @@ from mintkey.jose.jwk import load_jwk, thumbprint
 from mintkey.jose.prepared import verification_key
 from mintkey.keys.base import Algorithm
 from mintkey.keys.custodians import pkcs11_pairs
+from mintkey.keys.custodians.pkcs11_objects import generate
 from mintkey.keys.engine import RotatingKeyProvider
 from mintkey.keys.ports import KeyMaterial
 from mintkey.keys.stores.memory import MemoryKeyRingStore
@@ -76,6 +77,24 @@ async def test_what_the_token_does_not_do_is_a_matter_of_settings(hsm: Hsm, monk
     monkeypatch.setattr(pkcs11_pairs, "generate", unable)
     with pytest.raises(ConfigurationError, match="the token makes no keys for EdDSA: MechanismInvalid"):
         await hsm.custodian().create("EdDSA")
+
+
+async def test_a_token_that_says_once_that_it_cannot_is_asked_again(hsm: Hsm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SoftHSM did so, of a template that it took before and after, while several threads were making keys."""
+    asked = 0
+
+    def unable_at_first(*arguments: Any, **named: Any) -> tuple[Any, Any]:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            raise pkcs11.TemplateInconsistent
+        return generate(*arguments, **named)
+
+    monkeypatch.setattr(pkcs11_pairs, "generate", unable_at_first)
+    custodian = hsm.custodian()
+    key = await custodian.open(await custodian.create("ES256"))
+    assert len(await key.sign(b"input")) == 64
+    assert asked == 2
 
 
 async def test_a_key_pair_says_what_it_is_for(hsm: Hsm, officer: Officer) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from threading import Event
 from typing import Any
 
@@ -49,8 +50,13 @@ def create(spec: AlgorithmSpec, label: Label, rsa_bits: int, is_given_up: Event,
     """
     key_id = random_bytes(_ID_SIZE)
     with session.writing() as writing:
+        make = partial(generate, writing, spec, rsa_bits=rsa_bits, key_id=key_id, label=label)
         try:
-            halves = generate(writing, spec, rsa_bits=rsa_bits, key_id=key_id, label=label)
+            try:
+                halves = make()
+            except UNSUPPORTED:
+                # SoftHSM has said so of a template that it took before and after, while other threads made keys.
+                halves = make()
         except UNSUPPORTED as error:
             problem = f"the token makes no keys for {spec.name}: {type(error).__name__}"
             raise ConfigurationError(problem) from error

@@ -50,7 +50,9 @@ LARGE = [
     "tests/simulation",
     "tests/soak",
 ]
+# Contracts reach what users inherit from us; of those that are traced, none needs more than a Valkey.
 LOCAL = ("-k", "not (contracts and (redis or postgresql or kms or pkcs11))")
+# What starts servers and processes.
 SERVED = ["tests/contracts", "tests/unit/cli", "tests/unit/redis", "tests/unit/replay", "tests/unit/sql"]
 
 # Debian's names for what tests start, besides what comes from PyPI.
@@ -107,7 +109,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """All tests; those of fleets, branch coverage, and the `speed` extra, on one interpreter."""
+    """All tests, each on one interpreter at least; branch coverage, and the `speed` extra, on the newest."""
     is_oldest, is_newest = session.python == OLDEST, session.python == NEWEST
     _install(session, *(("bench", "docs", "recipes") if is_newest else ("test",)), "fuzz")
     env = {"COVERAGE_FILE": f".coverage.{session.python}", "PYTHONWARNINGS": "default"}

@@ -13,6 +13,7 @@ from mintkey.keys.engine import RotatingKeyProvider
 from mintkey.keys.sealing import Plaintext
 from tests.faults.ground import Fate, Ground, Stores, attempt, redis_stores, sql_stores
 from tests.faults.paths import PATHS
+from tests.support.processes import copy, say
 
 _PATIENCE = 20.0
 _CAP = 100_000
@@ -72,9 +73,12 @@ Work = Callable[[], Awaitable[object]]
 async def _both(what: str, before: Work, work: Work, leave: Work) -> None:
     """In this process and in a copy of it, which is made behind some work, with the connections that this took."""
     _say(what, await before())
-    child = os.fork()
-    if child == 0:
-        _in_child(what, work, leave)
+
+    async def do() -> None:
+        _say(what, await work())
+        await leave()
+
+    child = copy(do)
     _say(what, await work())
     _, status = await asyncio.to_thread(os.waitpid, child, 0)
     assert status == 0
@@ -82,21 +86,8 @@ async def _both(what: str, before: Work, work: Work, leave: Work) -> None:
     await leave()
 
 
-def _in_child(what: str, work: Work, leave: Work) -> None:
-    async def do() -> None:
-        _say(what, await work())
-        await leave()
-
-    status = 1
-    try:
-        asyncio.run(do())
-        status = 0
-    finally:
-        os._exit(status)
-
-
 def _say(what: str, answer: object) -> None:
-    os.write(sys.stdout.fileno(), f"{json.dumps([what, answer])}\n".encode())
+    say(json.dumps([what, answer]))
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -13,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from mintkey.errors import ReplayStoreError
 from mintkey.ids import new_id
 from mintkey.replay import SQLReplayStore
-from tests.support.processes import say
+from tests.support.processes import copy, say
 
 _AHEAD = timedelta(minutes=1)  # it does not matter when the memory of a store begins
 
@@ -27,22 +28,10 @@ async def claimed(store: SQLReplayStore, key: str) -> str:
         return f"{error.reason}: {str(error).partition('cannot be used: ')[2]}"
 
 
-async def copy(work: Callable[[], Awaitable[object]]) -> None:
+async def in_copy(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Do some work in a copy of this process, to the end."""
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            asyncio.run(_do(work))
-            status = 0
-        finally:
-            os._exit(status)
-    _, status = await asyncio.to_thread(os.waitpid, child, 0)
+    _, status = await asyncio.to_thread(os.waitpid, copy(work), 0)
     assert status == 0
-
-
-async def _do(work: Callable[[], Awaitable[object]]) -> None:
-    await work()
 
 
 class Scenario:
@@ -56,15 +45,15 @@ class Scenario:
     async def used(self) -> None:
         """The file is in use when the process forks."""
         await self.tell("parent", self.ours, "a")
-        await copy(self.in_copy)
+        await in_copy(self.use_of_copy)
         await self.tell("parent", self.ours, "a", "b")
         await self.ours.aclose()
 
-    async def in_copy(self) -> None:
+    async def use_of_copy(self) -> None:
         """By the store that it has, and by new ones."""
         await self.tell("copy", self.ours, "b")
         await self.tell("new store", SQLReplayStore(self.url), "b")
-        await copy(lambda: self.tell("copy of the copy", SQLReplayStore(self.url), "b"))
+        await in_copy(lambda: self.tell("copy of the copy", SQLReplayStore(self.url), "b"))
         await self.tell("new file", SQLReplayStore(self.other), "b")
 
     async def locked(self) -> None:
@@ -73,7 +62,7 @@ class Scenario:
         await self.tell("parent", self.ours, "a")
         async with engine.connect() as connection:
             await connection.execute(text("BEGIN IMMEDIATE"))
-            await copy(lambda: self.tell("copy", SQLReplayStore(self.url), "b"))
+            await in_copy(lambda: self.tell("copy", SQLReplayStore(self.url), "b"))
         await engine.dispose()
         await self.ours.aclose()
 
@@ -81,7 +70,7 @@ class Scenario:
         """The file is closed by then."""
         await self.tell("parent", self.ours, "a")
         await self.ours.aclose()
-        await copy(lambda: self.tell("copy", self.ours, "a", "b"))
+        await in_copy(lambda: self.tell("copy", self.ours, "a", "b"))
         await self.tell("parent", self.ours, "b")
         await self.ours.aclose()
 
@@ -89,9 +78,9 @@ class Scenario:
         """The application has an engine of its own, and does with it what SQLAlchemy says of forks."""
         engine = create_async_engine(self.url.replace("sqlite:", "sqlite+aiosqlite:"))
         await self.tell("parent", SQLReplayStore(engine), "a")
-        await copy(lambda: self.anew(engine))
+        await in_copy(lambda: self.anew(engine))
         await engine.dispose()
-        await copy(lambda: self.anew(engine))
+        await in_copy(lambda: self.anew(engine))
 
     async def anew(self, engine: AsyncEngine) -> None:
         await engine.dispose(close=False)

@@ -108,7 +108,7 @@ async def test_a_black_hole_is_an_error_in_time_and_nobody_gets_in(valkey: Redis
         began = monotonic()
         with pytest.raises(ReplayStoreError) as caught:
             await claim(store, "key")
-        assert monotonic() - began < SHORT.total_seconds() + 0.9
+        assert monotonic() - began < SHORT.total_seconds() + 0.5
         assert caught.value.reason is Reason.REPLAY_OUTCOME_UNKNOWN
         assert caught.value.status_code == 503
         assert caught.value.retryable
@@ -134,7 +134,7 @@ async def test_in_a_black_hole_every_caller_is_told_in_its_own_time(valkey: Redi
             for index in range(30):
                 group.start_soon(use, index)
                 await asyncio.sleep(0.01)
-        assert max(waits) < SHORT.total_seconds() + 0.8
+        assert max(waits) < SHORT.total_seconds() + 0.2
         assert min(waits) > SHORT.total_seconds() - 0.05
 
 

@@ -3,14 +3,13 @@
 import asyncio
 import json
 import os
-import traceback
 import warnings
 from datetime import timedelta
 
 from mintkey import Purpose, TokenService
 from mintkey.keys import Pkcs11Custodian, RotationPolicy, SQLKeyProvider
 from tests.support.hsm import LABEL, PIN
-from tests.support.processes import perform, say
+from tests.support.processes import copy, perform, say
 
 __all__ = ["ACCESS", "service"]
 
@@ -43,14 +42,7 @@ async def fork(module: str, database: str) -> list[str]:
     tokens = service(module, database)
     minted = await _mint(tokens, 10)
     warnings.simplefilter("ignore", DeprecationWarning)  # that threads do not come along is what this is about
-    child = os.fork()
-    if child == 0:
-        try:
-            asyncio.run(_say(tokens))
-        except BaseException:  # noqa: BLE001 - a copy goes no further
-            traceback.print_exc()
-        finally:
-            os._exit(1)
+    child = copy(lambda: _say(tokens))
     minted += await _mint(tokens, 10)
     await asyncio.to_thread(os.waitpid, child, 0)
     minted += await _mint(tokens, 10)

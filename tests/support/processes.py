@@ -1,17 +1,19 @@
 """Real processes for tests: a module is imported once, then every task runs in a fork of its own."""
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+import traceback
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import anyio
 
-__all__ = ["perform", "process", "results", "say"]
+__all__ = ["copy", "perform", "process", "results", "say"]
 
 _ROOT = Path(__file__).parents[2]
 
@@ -57,6 +59,21 @@ def perform(tasks: Tasks) -> None:
     os.close(go)
     statuses = [os.waitpid(child, 0)[1] for child in children]
     sys.exit(any(statuses))
+
+
+def copy(work: Callable[[], Coroutine[Any, Any, object]]) -> int:
+    """Fork, and do some work in the copy, in an event loop of its own; the copy's process id."""
+    child = os.fork()
+    if child:
+        return child
+    status = 1
+    try:
+        asyncio.run(work())
+        status = 0
+    except BaseException:  # noqa: BLE001 - a copy goes no further
+        traceback.print_exc()
+    finally:
+        os._exit(status)
 
 
 def say(line: str) -> None:

@@ -55,12 +55,9 @@ class _Files:
 _files = _Files()
 _at_fork: Callable[..., object] = getattr(os, "register_at_fork", dict)  # where nobody forks, a call that does nothing
 _at_fork(after_in_child=_files.become_copy)
+use: Callable[[Identity], Use] = _files.use
+"""Begin to use a file: before SQLite opens it, and until after it is closed.
 
-
-def use(identity: Identity, /) -> Use:
-    """Begin to use a file: before SQLite opens it, and until after it is closed.
-
-    Raises:
-        OSError: It was in use in the process that this one was forked off by.
-    """
-    return _files.use(identity)
+Raises:
+    OSError: It was in use in the process that this one was forked off by.
+"""

@@ -58,11 +58,10 @@ class SQLiteFile:
         if not self._is_read_only and not os.path.lexists(path):
             _create(path)
         opened = use(_identity_of(path))
-        with closing(_open(path, mode="ro" if self._is_read_only else "rw")) as file:
+        with closing(_open(path, mode="ro" if self._is_read_only else "rw")) as file, suppress(sqlite3.Error):
             if not self._is_read_only:
-                # Readers and the writer then do not wait for each other.
-                with suppress(sqlite3.Error):  # where it cannot be had, all is right without
-                    file.execute("PRAGMA journal_mode = WAL")
+                # Readers and the writer then do not wait for each other. Where it cannot be had, all is right.
+                file.execute("PRAGMA journal_mode = WAL")
         return str(path), opened.identity
 
 

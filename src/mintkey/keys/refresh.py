@@ -1,7 +1,8 @@
 """When to look at the store again, and who waits for it.
 
 A caller whose key is known never waits, except where nobody looked for a whole refresh interval: an idle process should
-not answer from last week's ring. Even then it waits half a second at most.
+not answer from last week's ring. Even then it waits half a second at most; but where what is known is older than is
+safe, and no look failed lately, the look itself decides, as it does for a process that has just begun.
 """
 
 from contextlib import suppress
@@ -64,11 +65,12 @@ class Freshness:
             return snapshot
         age = now - snapshot.checked_at
         # A failure of long ago says nothing. A try that others waited for in vain counts as failed, even if it goes on.
-        is_away = (self._keeper.failure is not None and now - self._keeper.failed_at < self._interval) or (
-            self._flight.is_running and now - self._tried_at >= _PATIENCE
-        )
-        if age >= self._tolerance or (age >= self._interval and not is_away):
-            snapshot = await self._awaited(snapshot)
+        has_failed = self._keeper.failure is not None and now - self._keeper.failed_at < self._interval
+        is_away = has_failed or (self._flight.is_running and now - self._tried_at >= _PATIENCE)
+        if age >= self._tolerance:
+            snapshot = await self._awaited(snapshot, patience=_PATIENCE if has_failed else inf)
+        elif age >= self._interval and not is_away:
+            snapshot = await self._awaited(snapshot, patience=_PATIENCE)
         elif not is_away or now - self._tried_at >= _COOL_DOWN:
             self._flight.start()  # behind the caller
         if self._clock.monotonic() - snapshot.checked_at >= self._tolerance:
@@ -90,8 +92,8 @@ class Freshness:
             return await self._flight.join()
         return await self._flight.join() if self._flight.is_running else None
 
-    async def _awaited(self, snapshot: Snapshot) -> Snapshot:
-        with anyio.move_on_after(_PATIENCE), suppress(MintkeyError):
+    async def _awaited(self, snapshot: Snapshot, *, patience: float) -> Snapshot:
+        with anyio.move_on_after(patience), suppress(MintkeyError):
             return await self._flight.join()
         return self._keeper.snapshot or snapshot
 

@@ -7,6 +7,7 @@ import anyio.lowlevel
 import pytest
 
 from mintkey.errors import KeyNotFoundError, KeyProviderError, KeyRevokedError, Reason
+from mintkey.keys import refresh
 from mintkey.keys.engine import RotatingKeyProvider
 from mintkey.keys.ring import TOMBSTONES
 from mintkey.testing.clock import FakeClock
@@ -89,6 +90,38 @@ class TestKnownKid:
                 for _ in range(20):
                     assert (await provider.resolve(kid)).kid == kid
             store.release()
+
+    async def test_waits_for_the_whole_look_if_there_is_nothing_safe_without_it(
+        self, store: FaultyRingStore, start: Start, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A process that wakes up beside a slow store is none that was cut off."""
+        monkeypatch.setattr(refresh, "_PATIENCE", 0)
+        provider = start(store)
+        kid = await kid_of(provider)
+        store.hang("load")
+        clock.advance(10 * MINUTE)
+        async with anyio.create_task_group() as tasks:
+            for _ in range(3):
+                tasks.start_soon(provider.resolve, kid)
+            await anyio.wait_all_tasks_blocked()
+            store.release()
+
+    async def test_waits_no_longer_than_ever_if_a_look_failed_lately(
+        self, store: FaultyRingStore, start: Start, clock: FakeClock
+    ) -> None:
+        """However many ask while a store is away for longer than is safe: they are told soon."""
+        provider = start(store)
+        kid = await kid_of(provider)
+        store.fail()
+        clock.advance(10 * MINUTE)
+        with pytest.raises(KeyProviderError):
+            await provider.resolve(kid)
+        store.heal()
+        store.hang("load")
+        with anyio.fail_after(2), pytest.raises(KeyProviderError) as raised:
+            await provider.resolve(kid)
+        assert raised.value.reason is Reason.KEYS_UNAVAILABLE
+        store.release()
 
 
 class TestOutage:

@@ -208,11 +208,11 @@ class RingKeeper:
             try:
                 await self._keychain.make(attempt.keys_missing)
             except MintkeyError as error:
-                if no_key is not None or intent is None or not (intent.relieve or intent.revoke):
+                if intent is None or not (intent.relieve or intent.revoke):
                     raise
-                no_key = (
-                    error  # a revocation does not wait for a successor's successor, nor does one that is at its cap
-                )
+                # A revocation does not wait for a successor's successor, nor does a version that is at its cap. What is
+                # done without new keys misses none, so this happens once.
+                no_key = error
         raise KeyProviderError(
             f"ring {self._access.ring!r} changes faster than it can be changed; try again",
             reason=Reason.ROTATION_CONFLICT,

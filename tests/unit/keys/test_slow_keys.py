@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from mintkey import Purpose, TokenService
-from mintkey.errors import KeyProviderError, KeyRevokedError
+from mintkey.errors import KeyProviderError, KeyRevokedError, Reason
 from mintkey.keys import MemoryKeyProvider
 from mintkey.testing import FakeClock
 from tests.support.polling import until
@@ -64,11 +64,43 @@ async def test_while_no_key_can_be_made_a_version_at_its_cap_is_relieved_all_the
         kids = [(await keys.acquire()).key.kid for _ in range(13)]
         assert (kids.count(first), len(set(kids))) == (6, 2)
         assert (await keys.checks())["successor"].word == "missing"
-        with pytest.raises(KeyProviderError):
+        with pytest.raises(KeyProviderError) as raised:
             await keys.acquire()
+        assert raised.value.reason is Reason.KEYS_UNAVAILABLE
         custodian.broken = set()
         assert (await keys.acquire()).key.kid not in kids
         assert (await keys.checks())["successor"].ok
+
+
+async def test_a_rotation_that_nobody_stands_ready_for_is_an_error_while_no_key_can_be_made() -> None:
+    """And not the version that was to be replaced, told as if it were the new one."""
+    custodian = FaultyCustodian()
+    async with MemoryKeyProvider(custodian=custodian, policy=BY_HAND) as keys:
+        await keys.acquire()
+        custodian.broken = {"create"}
+        last = (await keys.rotate()).kid
+        with pytest.raises(KeyProviderError) as raised:
+            await keys.rotate()
+        assert raised.value.reason is Reason.KEYS_UNAVAILABLE
+        assert (await keys.acquire()).key.kid == last
+
+
+async def test_a_rotation_that_fails_and_then_takes_its_time_is_told_of_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whatever stands in its way next: until it is done, nobody needs to hear of it again."""
+    clock, custodian = FakeClock(), FaultyCustodian()
+    async with MemoryKeyProvider(custodian=custodian, policy=HOURLY, clock=clock) as keys:
+        first = (await keys.acquire()).key.kid
+        custodian.broken = {"create"}
+        clock.advance(timedelta(hours=1))
+        assert (await keys.acquire()).key.kid == first
+        custodian.broken, custodian.slow = set(), anyio.Event()
+        clock.advance(timedelta(seconds=2))
+        assert (await keys.acquire()).key.kid == first
+        (told,) = [record.message for record in caplog.records]
+        assert told.startswith("ring 'default' could not be rotated when it was due")
+        custodian.slow.set()
 
 
 async def test_while_no_key_can_be_made_a_version_is_revoked_all_the_same() -> None:

@@ -95,6 +95,7 @@ ROOMS = {
             "tests/properties/test_template.py",
             "tests/unit/test_values.py",
         ),
+        likely={"mintkey.claims.registered": "test_names_edges"},
     ),
     "service": Room(
         ("mintkey.service", "mintkey.verifier", "mintkey.spending", "mintkey.issuing"),

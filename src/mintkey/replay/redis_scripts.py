@@ -27,18 +27,16 @@ return redis.call('DEL', KEYS[1])
 REVOKE = Script("""
 local life = math.max(redis.call('PTTL', KEYS[1]), tonumber(ARGV[1]))
 redis.call('SET', KEYS[1], 'x', 'PX', string.format('%.0f', life))
-return 1
 """)
-"""Mark, milliseconds → 1."""
+"""Mark, milliseconds → nothing."""
 
 CUT_OFF = Script("""
 local held, before = redis.call('GET', KEYS[1]), ARGV[1]
 if held and held > before then before = held end
 local life = math.max(redis.call('PTTL', KEYS[1]), tonumber(ARGV[2]))
 redis.call('SET', KEYS[1], before, 'PX', string.format('%.0f', life))
-return 1
 """)
-"""Cut-off, instant as text of fixed width, milliseconds → 1. As text, because Lua's numbers lose microseconds."""
+"""Cut-off, instant as text of fixed width, milliseconds → nothing. As text, because Lua's numbers lose microseconds."""
 
 SWAP = Script("""
 local held = redis.call('GET', KEYS[1])

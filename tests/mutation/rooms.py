@@ -80,7 +80,10 @@ ROOMS = {
             "tests/unit/test_two_loops.py",
             "tests/unit/test_values.py",
         ),
-        likely=dict.fromkeys(("mintkey.keys.keeper", "mintkey.keys.minting", "mintkey.keys.counts"), "test_two_loops"),
+        likely={
+            **dict.fromkeys(("mintkey.keys.keeper", "mintkey.keys.minting", "mintkey.keys.counts"), "test_two_loops"),
+            "mintkey.keys.engine": "test_slow_keys",
+        },
     ),
     "jose": Room(
         ("mintkey.jose.*",),

@@ -19,6 +19,11 @@ from tests.support.processes import copy, say
 _AHEAD = timedelta(minutes=1)  # it does not matter when the memory of a store begins
 
 
+def a_store(place: AsyncEngine | str) -> SQLReplayStore:
+    """With all the time that it may take to say something."""
+    return SQLReplayStore(place, timeout=timedelta(seconds=20))
+
+
 async def claimed(store: SQLReplayStore, key: str) -> str:
     """What a claim is told."""
     now = datetime.now(UTC)
@@ -40,7 +45,7 @@ class Scenario:
     def __init__(self, directory: Path) -> None:
         self.url = f"sqlite:///{directory}/marks.db"
         self.other = f"sqlite:///{directory}/others.db"
-        self.ours = SQLReplayStore(self.url)
+        self.ours = a_store(self.url)
 
     async def used(self) -> None:
         """The file is in use when the process forks."""
@@ -52,9 +57,9 @@ class Scenario:
     async def use_of_copy(self) -> None:
         """By the store that it has, and by new ones."""
         await self.tell("copy", self.ours, "b")
-        await self.tell("new store", SQLReplayStore(self.url), "b")
-        await in_copy(lambda: self.tell("copy of the copy", SQLReplayStore(self.url), "b"))
-        await self.tell("new file", SQLReplayStore(self.other), "b")
+        await self.tell("new store", a_store(self.url), "b")
+        await in_copy(lambda: self.tell("copy of the copy", a_store(self.url), "b"))
+        await self.tell("new file", a_store(self.other), "b")
 
     async def locked(self) -> None:
         """A thread has the lock when the process forks."""
@@ -62,7 +67,7 @@ class Scenario:
         await self.tell("parent", self.ours, "a")
         async with engine.connect() as connection:
             await connection.execute(text("BEGIN IMMEDIATE"))
-            await in_copy(lambda: self.tell("copy", SQLReplayStore(self.url), "b"))
+            await in_copy(lambda: self.tell("copy", a_store(self.url), "b"))
         await engine.dispose()
         await self.ours.aclose()
 
@@ -77,14 +82,14 @@ class Scenario:
     async def engine(self) -> None:
         """The application has an engine of its own, and does with it what SQLAlchemy says of forks."""
         engine = create_async_engine(self.url.replace("sqlite:", "sqlite+aiosqlite:"))
-        await self.tell("parent", SQLReplayStore(engine), "a")
+        await self.tell("parent", a_store(engine), "a")
         await in_copy(lambda: self.anew(engine))
         await engine.dispose()
         await in_copy(lambda: self.anew(engine))
 
     async def anew(self, engine: AsyncEngine) -> None:
         await engine.dispose(close=False)
-        await self.tell("copy", SQLReplayStore(engine), "a")
+        await self.tell("copy", a_store(engine), "a")
 
     async def tell(self, who: str, store: SQLReplayStore, *keys: str) -> None:
         """Ask, and say what was answered."""

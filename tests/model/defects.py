@@ -52,8 +52,9 @@ class ReleasesAnything(Server):
 class RevokesOnlyWhatIsThere(Server):
     """A revocation leaves no mark where none was."""
 
-    def revoke(self, key: bytes, life: bytes) -> Reply:
-        return super().revoke(key, life) if key in self.data else 1
+    def revoke(self, key: bytes, life: bytes) -> None:
+        if key in self.data:
+            super().revoke(key, life)
 
 
 class _Claims(RedisReplayStore):

@@ -253,3 +253,16 @@ async def test_without_a_cap_a_count_is_no_more_than_a_number(store: FaultyRingS
     await restore(store, older)
     await provider.workings.keeper.refresh()
     assert _only(granted) == (await provider.acquire()).key.kid
+
+
+async def test_what_a_look_has_told_is_not_remembered_twice(store: FaultyRingStore, start: Start) -> None:
+    """A process that lives for months would remember every look of them."""
+    provider = start(store, BY_HAND)
+    kid = (await provider.acquire(50)).key.kid
+    workings = provider.workings
+    assert workings.access.counts.granted(kid, since=0) > 0
+    for _ in range(3):
+        await workings.keeper.refresh()
+        assert workings.access.counts.granted(kid, since=0) == 0
+        while not workings.access.counts.granted(kid, since=0):
+            await provider.acquire(50)

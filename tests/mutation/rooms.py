@@ -80,10 +80,7 @@ ROOMS = {
             "tests/unit/test_two_loops.py",
             "tests/unit/test_values.py",
         ),
-        likely={
-            **dict.fromkeys(("mintkey.keys.keeper", "mintkey.keys.minting", "mintkey.keys.counts"), "test_two_loops"),
-            "mintkey.keys.engine": "test_slow_keys",
-        },
+        likely=dict.fromkeys(("mintkey.keys.keeper", "mintkey.keys.minting", "mintkey.keys.counts"), "test_two_loops"),
     ),
     "jose": Room(
         ("mintkey.jose.*",),

@@ -27,6 +27,20 @@ async def kid_of(provider: RotatingKeyProvider) -> str:
     return (await provider.acquire()).key.kid
 
 
+async def cut_off(
+    store: FaultyRingStore, start: Start, clock: FakeClock, *, since: timedelta
+) -> tuple[RotatingKeyProvider, str]:
+    """A provider that was told that its store is away, for longer than is safe, and the kid that it knows."""
+    provider = start(store)
+    kid = await kid_of(provider)
+    store.fail()
+    clock.advance(since)
+    with pytest.raises(KeyProviderError):
+        await provider.resolve(kid)
+    store.heal()
+    return provider, kid
+
+
 class TestKnownKid:
     async def test_costs_nothing_while_the_snapshot_is_young(
         self, store: FaultyRingStore, start: Start, clock: FakeClock
@@ -110,13 +124,7 @@ class TestKnownKid:
         self, store: FaultyRingStore, start: Start, clock: FakeClock
     ) -> None:
         """However many ask while a store is away for longer than is safe: they are told soon."""
-        provider = start(store)
-        kid = await kid_of(provider)
-        store.fail()
-        clock.advance(10 * MINUTE)
-        with pytest.raises(KeyProviderError):
-            await provider.resolve(kid)
-        store.heal()
+        provider, kid = await cut_off(store, start, clock, since=10 * MINUTE)
         store.hang("load")
         with anyio.fail_after(2), pytest.raises(KeyProviderError) as raised:
             await provider.resolve(kid)
@@ -161,13 +169,7 @@ class TestOutage:
     async def test_is_over_as_soon_as_the_store_is_back(
         self, store: FaultyRingStore, start: Start, clock: FakeClock
     ) -> None:
-        provider = start(store)
-        kid = await kid_of(provider)
-        store.fail()
-        clock.advance(20 * MINUTE)
-        with pytest.raises(KeyProviderError):
-            await provider.resolve(kid)
-        store.heal()
+        provider, kid = await cut_off(store, start, clock, since=20 * MINUTE)
         assert (await provider.resolve(kid)).kid == kid
         assert await kid_of(provider) == kid
 
